@@ -72,7 +72,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   if (broker.uplink) metrics.watchUplink(broker.uplink)
 
   const { readTopics } = live.reader
-  const forFreshness = { broker, catalog, reports, readTopics, ttl: retention.topicTtl }
+  const forFreshness = { broker, catalog, reports, readTopics, ttlMs: retention.topicTtlMs }
   const freshness = await openFreshness(config.topics, forFreshness)
   building.defer(freshness.close)
   metrics.watchPresence(freshness)

@@ -41,7 +41,10 @@ describe('the docs', () => {
 
   it('name every metric with all its reasons and limits', async () => {
     const text = await readFile(join(DOCS, 'monitoring.md'), 'utf8')
-    const metrics = createMetrics(createReadings({ series: 1, ttl: 1 }), { version: '', node: '' })
+    const metrics = createMetrics(createReadings({ series: 1, ttlMs: 1 }), {
+      version: '',
+      node: '',
+    })
     const { text: exposition, watchUplink, watchBridge, watchPresence } = metrics
     watchBridge({ isConnected: () => true, lag: () => 0, oldest: () => null })
     watchPresence({ topics: () => [], overflowed: () => 0, unannounced: () => 0 })

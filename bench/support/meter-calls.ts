@@ -7,7 +7,7 @@ const TIMES = 20
 
 /** Microseconds of the meter calls for one message, in the fastest of many tries. */
 export function meterCalls(door: 'device' | 'mqtt', payload: Buffer): number {
-  const readings = createReadings({ series: 1000, ttl: 3_600_000 })
+  const readings = createReadings({ series: 1000, ttlMs: 3_600_000 })
   const { meter } = createMetrics(readings, { version: '', node: '' })
   const message: Message = {
     topic: 'bench/sensor-0/value',

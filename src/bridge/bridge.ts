@@ -75,7 +75,7 @@ export async function openBridge(
     credentials,
     session: settings.session,
     isBridge: settings.announcesItself,
-    keepAlive: connection.keepalive,
+    keepAliveSeconds: connection.keepAliveSeconds,
     deadlineMs: connection.timeoutMs,
     maxPending: {
       messages: connection.pending,

@@ -86,7 +86,7 @@ export function openEmbedded({ store, log, demand }: EmbeddedOptions): Broker & 
     sessions: {
       abilities: {
         maximumQos: 2,
-        mostSessionExpiry: store.limits.sessionExpiry,
+        mostSessionExpirySeconds: store.limits.sessionExpirySeconds,
         sharesSubscriptions: true,
         knowsPublishers: true,
       },

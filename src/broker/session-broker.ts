@@ -26,7 +26,7 @@ export interface Abilities {
   /** The highest QoS of what is published and of subscriptions. */
   readonly maximumQos: 1 | 2
   /** Seconds that a session can outlive its last connection, at most; 0 if it ends with the connection. */
-  readonly mostSessionExpiry: number
+  readonly mostSessionExpirySeconds: number
   readonly sharesSubscriptions: boolean
   /** Whether a client's own messages can be kept from it. */
   readonly knowsPublishers: boolean

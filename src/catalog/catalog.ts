@@ -19,7 +19,7 @@ export interface FieldEntry {
 export interface TopicEntry {
   readonly pattern: string
   /** Milliseconds after which a topic is silent; null for never; undefined where the file does not say. */
-  readonly silence: number | null | undefined
+  readonly silenceMs: number | null | undefined
   readonly fields: readonly FieldEntry[]
 }
 
@@ -27,30 +27,30 @@ export interface TopicEntry {
 export interface TopicInfo {
   /** Null where no pattern covers it. */
   readonly entry: TopicEntry | null
-  /** In milliseconds; null for never. */
-  readonly silence: number | null
+  /** Null for never. */
+  readonly silenceMs: number | null
 }
 
 /** The contents of the topics file. For each topic, the first pattern in the file that covers it counts. */
 export interface Catalog {
   readonly entries: readonly TopicEntry[]
-  /** In milliseconds, for topics of which the file does not say; null for never. */
-  readonly silence: number | null
+  /** For topics of which the file does not say; null for never. */
+  readonly silenceMs: number | null
   of(topic: string): TopicInfo
 }
 
-export function createCatalog(entries: readonly TopicEntry[], silence: number | null): Catalog {
+export function createCatalog(entries: readonly TopicEntry[], silenceMs: number | null): Catalog {
   const byPattern = createTopicTrie<number>()
   for (const [index, { pattern }] of entries.entries()) byPattern.set(pattern, index)
   const infos = entries.map((entry) => ({
     entry,
-    silence: entry.silence === undefined ? silence : entry.silence,
+    silenceMs: entry.silenceMs === undefined ? silenceMs : entry.silenceMs,
   }))
-  const others: TopicInfo = { entry: null, silence }
+  const others: TopicInfo = { entry: null, silenceMs }
 
   return {
     entries,
-    silence,
+    silenceMs,
     of: (topic) => infos[Math.min(...byPattern.covering(topic))] ?? others,
   }
 }

@@ -4,11 +4,11 @@ import { openTopicsFile, type TopicsFile } from './topics-file.ts'
 
 /** Loads the topics file, follows it, and logs each reload. */
 export async function followTopicsFile(
-  { file, silenceMs: silence }: Config['topics'],
+  { file, silenceMs }: Config['topics'],
   { log, fileFailed }: Pick<Reports, 'log' | 'fileFailed'>,
 ): Promise<TopicsFile> {
   return openTopicsFile(file ?? null, {
-    silence,
+    silenceMs,
     onFailure: fileFailed,
     onLoad(result) {
       if (result.ok) log.info({ file, patterns: result.patterns }, 'topics file loaded')

@@ -23,7 +23,7 @@ const LF = 0x0a
 /** The contents of one line. */
 interface Statement extends FieldEntry {
   readonly pattern: string
-  readonly silence: number | null | undefined
+  readonly silenceMs: number | null | undefined
 }
 
 /** Parses a topics file. If any line is bad, the result is the list of all bad lines. */
@@ -83,8 +83,8 @@ function parseLine(bytes: Buffer, line: number): Statement | null {
   const max = pairs.get('max', numberOf) ?? null
   if (min !== null && max !== null && min > max)
     throw new Fault(`min ${min} is above max ${max}`, first.column)
-  const silence = pairs.get('silence', silenceOf)
-  return { line, pattern, field, name, unit, deviceClass, min, max, silence }
+  const silenceMs = pairs.get('silence', silenceOf)
+  return { line, pattern, field, name, unit, deviceClass, min, max, silenceMs }
 }
 
 const KEYS = ['name', 'unit', 'class', 'silence', 'min', 'max', 'field'] as const
@@ -174,12 +174,12 @@ function silenceOf({ text, column }: Word): number | null {
   )
 }
 
-type Gathered = TopicEntry & { silence: number | null | undefined; readonly fields: FieldEntry[] }
+type Gathered = TopicEntry & { silenceMs: number | null | undefined; readonly fields: FieldEntry[] }
 
 /** Lines of the same pattern belong together. */
 function gather(entries: Map<string, Gathered>, statement: Statement): void {
-  const { pattern, silence, ...entry } = statement
-  const known = entries.get(pattern) ?? { pattern, silence: undefined, fields: [] }
+  const { pattern, silenceMs, ...entry } = statement
+  const known = entries.get(pattern) ?? { pattern, silenceMs: undefined, fields: [] }
   const same = known.fields.find(({ field }) => field === entry.field)
   if (same)
     throw new Fault(
@@ -188,9 +188,9 @@ function gather(entries: Map<string, Gathered>, statement: Statement): void {
         : `line ${same.line} has this pattern and field already`,
       1,
     )
-  if (silence !== undefined && known.silence !== undefined && silence !== known.silence)
+  if (silenceMs !== undefined && known.silenceMs !== undefined && silenceMs !== known.silenceMs)
     throw new Fault('an earlier line of this pattern has another silence', 1)
-  if (silence !== undefined) known.silence = silence
+  if (silenceMs !== undefined) known.silenceMs = silenceMs
   known.fields.push(entry)
   entries.set(pattern, known)
 }

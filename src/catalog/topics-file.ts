@@ -24,7 +24,7 @@ export interface TopicsFile {
 
 export interface TopicsFileOptions {
   /** Milliseconds after which a topic is silent, when the file does not say; null for never. */
-  readonly silence: number | null
+  readonly silenceMs: number | null
   /** Milliseconds between two checks of the file. */
   readonly intervalMs?: number
   /** Called after every reload, but not after the first load. */
@@ -39,11 +39,11 @@ const INTERVAL_MS = 500
 /** Loads the file and reloads it when it changes; while it cannot be used, the old catalog stays in use. Rejects with a UsageError that lists every bad line. */
 export async function openTopicsFile(
   path: string | null,
-  { silence, intervalMs = INTERVAL_MS, onLoad, onFailure }: TopicsFileOptions,
+  { silenceMs, intervalMs = INTERVAL_MS, onLoad, onFailure }: TopicsFileOptions,
 ): Promise<TopicsFile> {
-  if (path === null) return withoutFile(createCatalog([], silence))
+  if (path === null) return withoutFile(createCatalog([], silenceMs))
   const loaded = await stateOf(path)
-  let current = await loadCatalog(path, silence).catch((error: CatalogError) => {
+  let current = await loadCatalog(path, silenceMs).catch((error: CatalogError) => {
     throw new UsageError(error.message)
   })
   let failed: string | null = null
@@ -51,7 +51,7 @@ export async function openTopicsFile(
 
   async function load(asked: boolean): Promise<void> {
     try {
-      current = await loadCatalog(path as string, silence)
+      current = await loadCatalog(path as string, silenceMs)
     } catch (error) {
       const { errors, message } = error as CatalogError
       // watchFile tries again
@@ -98,9 +98,9 @@ export class CatalogError extends Error {
 }
 
 /** Reads the file once. Rejects with a CatalogError. */
-export async function loadCatalog(path: string, silence: number | null): Promise<Catalog> {
+export async function loadCatalog(path: string, silenceMs: number | null): Promise<Catalog> {
   const parsed = parseTopics(await read(path))
-  if (parsed.ok) return createCatalog(parsed.entries, silence)
+  if (parsed.ok) return createCatalog(parsed.entries, silenceMs)
   throw new CatalogError(
     parsed.errors.map(({ line, column, message }) => `${path}:${line}:${column} ${message}`),
   )

@@ -73,9 +73,9 @@ async function explain(args: readonly string[]): Promise<undefined> {
     print(`no pattern in ${file} matches ${topic}`)
     return
   }
-  const { pattern, silence, fields } = entry
+  const { pattern, silenceMs, fields } = entry
   print(`${file}:${fields[0]?.line} ${pattern}`)
-  print(`silence: ${silenceText(silence)}`)
+  print(`silence: ${silenceText(silenceMs)}`)
   for (const field of fields) {
     const { unit, min, max, deviceClass } = field
     const known = { field: field.field, name: numberName(pattern, field, topic), unit, min, max }

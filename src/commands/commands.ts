@@ -18,7 +18,7 @@ export interface PollRequest {
   /** The most commands to return. */
   readonly limit: number
   /** Milliseconds to wait for a command when there is none. */
-  readonly wait: number
+  readonly waitMs: number
   /** Aborted when the client has closed the request. */
   readonly gone: AbortSignal
 }
@@ -55,13 +55,13 @@ export function createCommands(
   const { commandTopic } = settings
   if (commandTopic === null)
     return createNoCommands('Commands are turned off on this gateway (WOTT_COMMAND_TOPIC).')
-  const { mostSessionExpiry } = sessions.abilities
-  if (mostSessionExpiry === 0)
+  const { mostSessionExpirySeconds } = sessions.abilities
+  if (mostSessionExpirySeconds === 0)
     return createNoCommands(
       'This gateway relays to another broker, so it cannot keep commands for offline devices. Subscribe over MQTT, or read an event stream.',
     )
   const topics = commandTopic
-  const mailboxes = createMailboxes(sessions, mostSessionExpiry)
+  const mailboxes = createMailboxes(sessions, mostSessionExpirySeconds)
   const polls = createPolls(settings, reports)
 
   /** Opens the caller's mailbox for as long as `use` takes. */
@@ -140,16 +140,16 @@ export function createCommands(
 
   return {
     unsupported: null,
-    take: (caller, { acknowledged, limit, wait, gone }) =>
+    take: (caller, { acknowledged, limit, waitMs, gone }) =>
       within(caller, async ({ session, listen }) => {
         const settled = acknowledged.filter((id) => settle(session, id))
         const stored = settled.length > 0 ? store() : null
         const collectNow = () => collect(caller, session, limit)
         const first = collectNow()
         const taken =
-          first.commands.length > 0 || limit === 0 || wait === 0
+          first.commands.length > 0 || limit === 0 || waitMs === 0
             ? first
-            : await polls.wait(caller.identity.id, { collect: collectNow, listen, wait, gone })
+            : await polls.wait(caller.identity.id, { collect: collectNow, listen, waitMs, gone })
         note(caller, taken)
         await stored
         return taken

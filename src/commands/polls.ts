@@ -9,7 +9,7 @@ export interface Poll {
   /** Calls `onChange` when there may be more, until the returned function is called. */
   listen(onChange: () => void): () => void
   /** Milliseconds. */
-  readonly wait: number
+  readonly waitMs: number
   readonly gone: AbortSignal
 }
 
@@ -46,7 +46,7 @@ export function createPolls(
       : tooMany(`${own} requests of ${device} wait`, 'WOTT_MAX_POLLS_PER_DEVICE')
   }
 
-  function untilFound({ collect, listen, wait, gone }: Poll): Promise<Taken> {
+  function untilFound({ collect, listen, waitMs, gone }: Poll): Promise<Taken> {
     const { promise, resolve } = Promise.withResolvers<Taken>()
     const finish = () => resolve(collect())
     // the request is gone, so nothing may be taken for it
@@ -55,7 +55,7 @@ export function createPolls(
       const taken = collect()
       if (taken.commands.length > 0) resolve(taken)
     })
-    const timer = setTimeout(finish, wait)
+    const timer = setTimeout(finish, waitMs)
     waiting.add(finish)
     gone.addEventListener('abort', giveUp)
     if (gone.aborted) giveUp()

@@ -1,6 +1,6 @@
 import { type Shaped, setting } from './setting.ts'
 import { KiB } from './units.ts'
-import { bytes, integer, path, seconds, text } from './values/plain.ts'
+import { bytes, integer, path, secondsAsMs, text } from './values/plain.ts'
 
 /** The texts and defaults that differ between the connections. */
 export interface ConnectionTexts {
@@ -57,7 +57,7 @@ export function uplinkSettings<const P extends UplinkPrefix>(prefix: P, texts: C
     ),
     timeoutMs: setting(
       `${prefix}Timeout`,
-      seconds(1, 3600),
+      secondsAsMs(1, 3600),
       texts.timeout,
       `seconds that ${to} may take to acknowledge a message; ${late}`,
     ),
@@ -73,7 +73,7 @@ export function uplinkSettings<const P extends UplinkPrefix>(prefix: P, texts: C
       texts.pendingBytes,
       `maximum size of the messages that ${to} has not acknowledged yet`,
     ),
-    keepalive: setting(
+    keepAliveSeconds: setting(
       `${prefix}Keepalive`,
       integer(5, 65_535),
       '30',

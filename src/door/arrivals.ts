@@ -16,7 +16,7 @@ export interface ArrivalOptions {
   /** The load balancers. Nobody else may connect, so that no client can claim another address. */
   readonly from: BlockList
   /** Milliseconds that a header may take; balancers send it at once. */
-  readonly timeout?: number
+  readonly timeoutMs?: number
   /** How many connections may be open that have not sent their header. */
   readonly maxPending: number
   readonly onRefused: (refusal: ProxyRefusal, address: string) => void
@@ -34,7 +34,7 @@ const TIMEOUT_MS = 3_000
 const CUTS = { untrusted: 'proxy_untrusted', too_many: 'proxy_pending' } as const
 
 export function createArrivals(options: ArrivalOptions): Arrivals {
-  const { door, meter, version, from, maxPending, timeout = TIMEOUT_MS } = options
+  const { door, meter, version, from, maxPending, timeoutMs = TIMEOUT_MS } = options
   // oldest first
   const pending = new Set<Socket>()
   // by the addresses and ports of the balancer's connection
@@ -77,7 +77,7 @@ export function createArrivals(options: ArrivalOptions): Arrivals {
       makeRoom()
       pending.add(socket)
       readFirstBytes(socket, {
-        deadline: timeout,
+        deadlineMs: timeoutMs,
         decide(bytes) {
           const header = readProxyHeader(bytes, version)
           return header && { taken: header.fault === null ? header.length : 0, says: header }

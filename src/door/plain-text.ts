@@ -58,7 +58,7 @@ export function createPlainText(options: PlainTextOptions): Step {
 
   return (socket, next) =>
     readFirstBytes(socket, {
-      deadline: FIRST_BYTE_MS,
+      deadlineMs: FIRST_BYTE_MS,
       decide: (bytes) => ({ taken: 0, says: spokenIn(bytes) }),
       onDecided: (spoken) => (spoken ? dismiss(socket, spoken) : next()),
       // no word of port scanners and health checks, which close without a byte

@@ -90,7 +90,7 @@ function deviceOptions(config: Config, house: House) {
     relay,
     commands,
     keys: broker.keys,
-    maxPollWait: config.commands.maxPollWait,
+    maxPollWaitSeconds: config.commands.maxPollWaitSeconds,
     mqtt: createMqttUpgrade(mqtt, guards.memory),
     maxPayload: config.publishing.maxPayload,
     onUpgradeRefused: createUpgradeLog(reports),

@@ -15,7 +15,7 @@ export interface FreshnessOptions {
   readonly broker: Pick<OpenedBroker, 'publish' | 'follow' | 'retained' | 'uplink'>
   readonly readTopics: BrokerLog['readTopics']
   /** Milliseconds that the latest message of a topic is kept. */
-  readonly ttl: number
+  readonly ttlMs: number
   readonly catalog: TopicsFile
   readonly reports: Pick<Reports, 'log' | 'logLimited'>
 }
@@ -31,7 +31,7 @@ const RETRY_MS = 5_000
 /** Begins to watch which topics are silent; what was heard before is read from the log meanwhile. */
 export async function openFreshness(
   settings: Config['topics'],
-  { broker, readTopics, ttl, catalog, reports: { log, logLimited } }: FreshnessOptions,
+  { broker, readTopics, ttlMs, catalog, reports: { log, logLimited } }: FreshnessOptions,
 ): Promise<Freshness> {
   const { prefix, sensors } = settings.homeAssistant
   const statusTopics = createStatusTopics(settings.statusTopic)
@@ -56,7 +56,7 @@ export async function openFreshness(
     watchesNumbers: prefix !== null,
     topics: settings.watched,
     topicsPerDevice: settings.watchedPerDevice,
-    ttl,
+    ttlMs,
   })
   const announcing =
     prefix === null
@@ -102,7 +102,7 @@ export async function openFreshness(
   return {
     *topics() {
       for (const { device, topic, info, state } of presence.all())
-        if (info.silence !== null) yield { device, topic, isSilent: state === 'offline' }
+        if (info.silenceMs !== null) yield { device, topic, isSilent: state === 'offline' }
     },
     overflowed: () => presence.overflowed,
     unannounced: () => announcing?.overflowed ?? 0,

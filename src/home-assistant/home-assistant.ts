@@ -42,10 +42,10 @@ export function createHomeAssistant(options: HomeAssistantOptions): HomeAssistan
   const topicOf = (id: string) => `${prefix}/sensor/${id}/config`
 
   function sourcesOf(device: string, topic: string): SensorSource[] {
-    const { entry, silence } = catalog().of(topic)
+    const { entry, silenceMs } = catalog().of(topic)
     if (entry === null) return []
     const statusTopic = statusTopics.ofTopic(device, topic)
-    return entry.fields.map((field) => ({ device, topic, entry, field, silence, statusTopic }))
+    return entry.fields.map((field) => ({ device, topic, entry, field, silenceMs, statusTopic }))
   }
 
   function announce(source: SensorSource): void {

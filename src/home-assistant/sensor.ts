@@ -10,7 +10,7 @@ export interface SensorSource {
   readonly entry: TopicEntry
   readonly field: FieldEntry
   /** In milliseconds; null for never. */
-  readonly silence: number | null
+  readonly silenceMs: number | null
   readonly statusTopic: string
 }
 
@@ -23,7 +23,7 @@ export function sensorId({ device, topic, field }: SensorSource): string {
 
 /** What Home Assistant's MQTT discovery is told of a number, in JSON. */
 export function toSensorConfig(source: SensorSource): string {
-  const { device, topic, entry, field, silence, statusTopic } = source
+  const { device, topic, entry, field, silenceMs, statusTopic } = source
   const stateClass = stateClassOf(field.deviceClass)
   return JSON.stringify({
     unique_id: sensorId(source),
@@ -33,8 +33,8 @@ export function toSensorConfig(source: SensorSource): string {
     ...(field.deviceClass !== null && { device_class: field.deviceClass }),
     ...(stateClass !== null && { state_class: stateClass }),
     ...(field.field !== null && { value_template: templateOf(field.field) }),
-    ...(silence !== null && {
-      expire_after: Math.ceil(silence / 1000),
+    ...(silenceMs !== null && {
+      expire_after: Math.ceil(silenceMs / 1000),
       availability: [{ topic: statusTopic }],
     }),
     device: { identifiers: [device], name: device },

@@ -17,7 +17,7 @@ export interface CommandRoutesOptions {
   readonly commands: Commands
   readonly relay: Pick<Relay, 'publish'>
   /** The longest time that a request may wait, in seconds. */
-  readonly maxPollWait: number
+  readonly maxPollWaitSeconds: number
   /** Bytes of the largest payload. */
   readonly maxPayload: number
 }
@@ -53,9 +53,9 @@ const ID = '/commands/:id'
 
 /** The commands that wait for the device that asks: it reads them, acknowledges them, or replies to them. */
 export function commandRoutes(app: App, options: CommandRoutesOptions): void {
-  const { commands, relay, maxPollWait, maxPayload } = options
+  const { commands, relay, maxPollWaitSeconds, maxPayload } = options
 
-  const taking = takeQuery(maxPollWait)
+  const taking = takeQuery(maxPollWaitSeconds)
   const route = { config: { operation: 'readCommands' }, schema: { querystring: taking } }
   app.get('/commands', route, async (request, reply) => {
     const { wait, limit, ack } = queryValues(request, taking)
@@ -65,7 +65,7 @@ export function commandRoutes(app: App, options: CommandRoutesOptions): void {
     const taken = await commands.take(caller, {
       acknowledged: isAsked ? acknowledgedIn(ack) : [],
       limit: isAsked ? limit : 0,
-      wait: wait * 1000,
+      waitMs: wait * 1000,
       gone: goneSignal(reply, caller),
     })
     if (caller.ended?.aborted) throw caller.ended.reason

@@ -102,7 +102,7 @@ export async function pickUp(
   if (asked === null) return {}
   const { acknowledged, isWanted, isPreferred } = asked
   if (isPreferred) reply.header('preference-applied', 'command')
-  const ask = { acknowledged, limit: isWanted ? 1 : 0, wait: 0, gone: NEVER }
+  const ask = { acknowledged, limit: isWanted ? 1 : 0, waitMs: 0, gone: NEVER }
   try {
     const { commands: taken, hasMore } = await commands.take(caller, ask)
     const [command] = taken

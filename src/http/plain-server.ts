@@ -24,7 +24,7 @@ export function serveWithoutTls(
   server.on('connection', (socket: Socket) => {
     socket.on('error', () => {})
     readFirstBytes(socket, {
-      deadline: requestTimeoutMs,
+      deadlineMs: requestTimeoutMs,
       decide(bytes) {
         const says = versionOf(bytes)
         return says && { taken: 0, says }

@@ -59,13 +59,13 @@ export const TOPICS_INFO = {
 export function topicsInfoRoute(app: App, { catalog }: TopicsInfoOptions): void {
   app.get('/topics-info', { config: { operation: 'topicsInfo' } }, async (request, reply) => {
     const { access } = callerOf(request)
-    const { entries, silence } = catalog.current
+    const { entries, silenceMs } = catalog.current
     const patterns = await readable(entries, access)
     const body = {
-      silence: toSeconds(silence),
-      patterns: patterns.map(({ pattern, silence: own, fields }) => ({
+      silence: toSeconds(silenceMs),
+      patterns: patterns.map(({ pattern, silenceMs: own, fields }) => ({
         pattern,
-        silence: toSeconds(own === undefined ? silence : own),
+        silence: toSeconds(own === undefined ? silenceMs : own),
         fields: fields.map(({ field, name, unit, min, max }) => ({ field, name, unit, min, max })),
       })),
     }

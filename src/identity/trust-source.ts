@@ -20,12 +20,12 @@ export interface TrustOptions {
   /** Called for every failed reload, even with the same error again. */
   readonly onFailure?: (error: unknown) => void
   /** How often the files are looked at, in milliseconds. */
-  readonly watchInterval?: number
+  readonly watchIntervalMs?: number
 }
 
 /** Loads the trust files and follows them, in place or renamed into place, without dropping a connection. */
 export async function openTrust(files: TrustFiles, options: TrustOptions): Promise<TrustSource> {
-  const { meter, onReload, onUseless = () => {}, watchInterval = 1000 } = options
+  const { meter, onReload, onUseless = () => {}, watchIntervalMs = 1000 } = options
   const listeners: ((trust: Trust) => void)[] = []
   const loaded = await stateOfFiles(files)
   let current = await loadTrust(files)
@@ -60,7 +60,7 @@ export async function openTrust(files: TrustFiles, options: TrustOptions): Promi
   const watched = watchFile({
     load,
     loaded,
-    intervalMs: watchInterval,
+    intervalMs: watchIntervalMs,
     onChecked: sayIfUseless,
     state: () => stateOfFiles(files),
     onFailure: options.onFailure,

@@ -95,7 +95,7 @@ export async function openFunction(config: Config, log: Logger): Promise<Gateway
       commands: createNoCommands(
         'This gateway runs as a function that stops after each answer, so it has no commands. Use a gateway that runs all the time.',
       ),
-      maxPollWait: config.commands.maxPollWait,
+      maxPollWaitSeconds: config.commands.maxPollWaitSeconds,
       maxPayload: config.publishing.maxPayload,
       influx: config.influx,
       onTooLarge: (door, id, limit) =>

@@ -57,7 +57,7 @@ export function createMemoryHistory(
   idOf: (number: number) => string,
   now: () => number = () => performance.now(),
 ): MemoryHistory {
-  const { age, topicTtl, bytesPerDevice, entries: mostRows = Number.POSITIVE_INFINITY } = bounds
+  const { ageMs, topicTtlMs, bytesPerDevice, entries: mostRows = Number.POSITIVE_INFINITY } = bounds
   const rows = createRows()
   // all rows that are not `KEPT`, by number
   const sorted = createSorted<Row>((one, other) => rows.sequence(one) - rows.sequence(other))
@@ -122,7 +122,7 @@ export function createMemoryHistory(
 
   /** Whether a row may stay because it is the latest of its topic. */
   function mayStay(row: Row, time: number): boolean {
-    if (rows.stored(row) <= time - topicTtl) return false
+    if (rows.stored(row) <= time - topicTtlMs) return false
     if (rows.standing.get(row) !== RECENT) return true
     return rows.topic(row).latest === row && owners.hold(row)
   }
@@ -144,7 +144,7 @@ export function createMemoryHistory(
     return (
       owners.total.bytes > bounds.bytes ||
       owners.total.entries > mostRows ||
-      rows.stored(row) <= time - age
+      rows.stored(row) <= time - ageMs
     )
   }
 
@@ -160,7 +160,7 @@ export function createMemoryHistory(
       } else drop(oldest)
     }
     for (let oldest = kept.first(); oldest; oldest = kept.first()) {
-      if (rows.stored(oldest) > time - topicTtl) break
+      if (rows.stored(oldest) > time - topicTtlMs) break
       drop(oldest)
     }
   }
@@ -229,9 +229,9 @@ export function createHistory(
     messages,
     entries: messages,
     bytes,
-    age: Number.POSITIVE_INFINITY,
+    ageMs: Number.POSITIVE_INFINITY,
     bytesPerDevice: Number.POSITIVE_INFINITY,
-    topicTtl: 0,
+    topicTtlMs: 0,
     topics: 0,
   }
   return createMemoryHistory(bounds, idOf)

@@ -6,7 +6,7 @@ export interface ReadingsOptions {
   /** Most of them of one device. */
   readonly perDevice?: number
   /** How long a silent pair is kept, in milliseconds. */
-  readonly ttl: number
+  readonly ttlMs: number
   readonly now?: () => number
 }
 
@@ -38,7 +38,7 @@ export interface Readings {
 export function createReadings({
   series,
   perDevice = series,
-  ttl,
+  ttlMs,
   now = Date.now,
 }: ReadingsOptions): Readings {
   const readings = new Map<string, Map<string, LastValue>>()
@@ -50,7 +50,7 @@ export function createReadings({
   let sweptAt = 0
 
   function sweep(): void {
-    const oldest = now() - ttl
+    const oldest = now() - ttlMs
     for (const [device, topics] of readings) {
       for (const [topic, { time }] of topics)
         if (time < oldest) {
@@ -81,7 +81,7 @@ export function createReadings({
     if (value === null) return
     const known = readings.get(device)?.get(topic)
     // what comes late never replaces what is newer; arrival alone says nothing where the system's clock was set back
-    if (time !== received && (time < now() - ttl || (known && time < known.time))) return
+    if (time !== received && (time < now() - ttlMs || (known && time < known.time))) return
     // a topic of 65,535 bytes would be as much in every scrape
     if (topic.length > LONGEST_TOPIC) overflowed += 1
     else if (known) {
@@ -111,7 +111,7 @@ export function createReadings({
     },
     certificateEnd(device) {
       const heard = seen.get(device)
-      return heard !== undefined && heard >= now() - ttl ? ends.get(device) : undefined
+      return heard !== undefined && heard >= now() - ttlMs ? ends.get(device) : undefined
     },
     current() {
       sweep()

@@ -60,8 +60,8 @@ export function serveConnection(
     return createPacketReader(stream, {
       connectBytes: MAX_CONNECT_BYTES,
       packetBytes: maxPacket,
-      connectTime: settings.connectTimeoutMs,
-      packetTime: settings.packetTimeoutMs,
+      connectTimeoutMs: settings.connectTimeoutMs,
+      packetTimeoutMs: settings.packetTimeoutMs,
       held: holds.packet,
       enter: (work) => turns.enter(identity.id, work),
       isOver: turns.isOver,

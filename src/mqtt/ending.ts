@@ -69,14 +69,14 @@ export function vanish(connection: ClientConnection, why: string): void {
 export function disconnect(
   connection: ClientConnection,
   { reason, sessionExpiry }: Disconnect,
-  { asked, mostSessionExpiry }: Terms,
+  { asked, mostSessionExpirySeconds }: Terms,
 ): void {
   if (!asked.sessionExpiry && sessionExpiry !== null && sessionExpiry > 0)
     throw new ProtocolError(
       Reason.protocolError,
       'asked for a session expiry in DISCONNECT, but not in CONNECT [MQTT-3.14.2-2]',
     )
-  const expiry = sessionExpiry && Math.min(sessionExpiry, mostSessionExpiry)
+  const expiry = sessionExpiry && Math.min(sessionExpiry, mostSessionExpirySeconds)
   const sendsWill = reason !== Reason.success
   const code = sendsWill ? ` with reason code 0x${reason.toString(16).padStart(2, '0')}` : ''
   leave(connection, { sendsWill, expiry }, `sent DISCONNECT${code}`)

@@ -75,7 +75,7 @@ export function createMqttUpgrade(host: MqttHost, memory: Ledger): MqttUpgrade {
       const address = addressOf(request.socket)
       server.handleUpgrade(request, socket, head, (webSocket) => {
         const stream = toMqttStream(webSocket, socket, {
-          messageTime: host.packetTime,
+          messageTimeoutMs: host.packetTimeoutMs,
           held: memory.open(identity.id, 'packet'),
         })
         const { dismiss } = host.accept(stream, identity, door, address)

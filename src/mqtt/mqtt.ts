@@ -24,7 +24,7 @@ export interface MqttHost {
   /** Bytes of the largest packet after CONNECT. */
   readonly maxPacket: number
   /** Milliseconds that one of them may take to arrive. */
-  readonly packetTime: number
+  readonly packetTimeoutMs: number
   accept(stream: Duplex, identity: Identity, door: Door, address?: string): MqttConnection
 }
 
@@ -85,7 +85,7 @@ export function createMqttHost(options: MqttOptions): MqttHost {
   sessions.publishWillsBy(publishWill)
   return {
     maxPacket: world.maxPacket,
-    packetTime: settings.packetTimeoutMs,
+    packetTimeoutMs: settings.packetTimeoutMs,
     accept: (stream, identity, door, address) =>
       serveConnection(stream, identity, { door, address }, world),
   }

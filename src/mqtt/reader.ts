@@ -11,8 +11,8 @@ export interface ReaderOptions {
   readonly connectBytes: number
   readonly packetBytes: number
   /** Milliseconds until the first packet has to be there, and that any packet may take to arrive. */
-  readonly connectTime: number
-  readonly packetTime: number
+  readonly connectTimeoutMs: number
+  readonly packetTimeoutMs: number
   /** Counts what has come of packets that are not whole, or that wait. */
   readonly held: Pick<Hold, 'resize'>
   /** As `Turns` has them, for the device. */
@@ -39,7 +39,7 @@ export interface PacketReader {
 }
 
 export function createPacketReader(stream: Duplex, options: ReaderOptions): PacketReader {
-  const { connectBytes, packetBytes, connectTime, packetTime, held } = options
+  const { connectBytes, packetBytes, connectTimeoutMs, packetTimeoutMs, held } = options
   const { enter, isOver, onFrame, onError, onEnd } = options
   const frames = createFrames({ connectBytes, packetBytes })
   let state: 'reading' | 'waiting' | 'in a packet' | 'stopped' = 'reading'
@@ -49,7 +49,7 @@ export function createPacketReader(stream: Duplex, options: ReaderOptions): Pack
   let packets = 0
   // for the packet with this number, which has begun to arrive
   let timedPacket = 0
-  let timer = setTimeout(tooSlow, connectTime).unref()
+  let timer = setTimeout(tooSlow, connectTimeoutMs).unref()
 
   function read(): void {
     if (state !== 'reading') return
@@ -123,7 +123,7 @@ export function createPacketReader(stream: Duplex, options: ReaderOptions): Pack
     } else if (timedPacket !== packets + 1) {
       clearTimeout(timer)
       timedPacket = packets + 1
-      timer = setTimeout(tooSlow, packetTime).unref()
+      timer = setTimeout(tooSlow, packetTimeoutMs).unref()
     }
   }
 

@@ -16,7 +16,7 @@ export interface Terms {
   /** Seconds that the session outlives the connection. */
   readonly sessionExpiry: number
   /** Seconds that it may at most. */
-  readonly mostSessionExpiry: number
+  readonly mostSessionExpirySeconds: number
   /** Seconds; 0 for none. */
   readonly keepAlive: number
   /** QoS 1 and 2 messages that the client takes without acknowledging them. */
@@ -52,14 +52,14 @@ export function toTerms(connect: Connect, settings: Config['mqtt'], abilities: A
     throw new ProtocolError(Reason.topicNameInvalid, `sent a will whose topic ${willProblem}`)
   const refusal = abilityProblem(connect, abilities)
   if (refusal) throw refusal
-  const { mostSessionExpiry } = abilities
+  const { mostSessionExpirySeconds } = abilities
   return {
     version,
     clientId: clientId || `auto-${randomUUID()}`,
     isAssigned: clientId === '',
     cleanStart,
-    sessionExpiry: sessionExpiryOf(connect, mostSessionExpiry),
-    mostSessionExpiry,
+    sessionExpiry: sessionExpiryOf(connect, mostSessionExpirySeconds),
+    mostSessionExpirySeconds,
     keepAlive: keepAliveOf(connect, settings),
     receiveMaximum: connect.receiveMaximum,
     maximumPacketSize: connect.maximumPacketSize,
@@ -101,10 +101,10 @@ function sessionExpiryOf({ version, cleanStart, sessionExpiry }: Connect, most: 
 /** What the broker cannot do for a client that asks for it and can be told in no other way. */
 function abilityProblem(
   { version, cleanStart, will }: Connect,
-  { mostSessionExpiry, maximumQos }: Abilities,
+  { mostSessionExpirySeconds, maximumQos }: Abilities,
 ): ProtocolError | null {
   // MQTT 5 has the session expiry of CONNACK for it
-  if (version < 5 && !cleanStart && mostSessionExpiry === 0)
+  if (version < 5 && !cleanStart && mostSessionExpirySeconds === 0)
     return new ProtocolError(
       Reason.clientIdentifierNotValid,
       'asks for a persistent session, which is not supported in front of another broker: let it connect with a clean session',
@@ -119,9 +119,12 @@ function abilityProblem(
 }
 
 /** MQTT 3 has no way to tell a client of another keep alive. */
-function keepAliveOf({ version, keepAlive }: Connect, { maxKeepAlive }: Config['mqtt']): number {
-  if (version < 5 || maxKeepAlive === 0) return keepAlive
-  return keepAlive === 0 ? maxKeepAlive : Math.min(keepAlive, maxKeepAlive)
+function keepAliveOf(
+  { version, keepAlive }: Connect,
+  { maxKeepAliveSeconds }: Config['mqtt'],
+): number {
+  if (version < 5 || maxKeepAliveSeconds === 0) return keepAlive
+  return keepAlive === 0 ? maxKeepAliveSeconds : Math.min(keepAlive, maxKeepAliveSeconds)
 }
 
 /** MQTT 5 has the server choose a client id [MQTT 5 §3.1.3.1]. */

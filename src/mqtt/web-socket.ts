@@ -10,7 +10,7 @@ import { ProtocolError, Reason } from './reasons.ts'
 
 export interface MessageBounds {
   /** Milliseconds that a message may take to arrive: it is no packet yet, and has no other deadline. */
-  readonly messageTime: number
+  readonly messageTimeoutMs: number
   /** Counts what is kept of it until then. */
   readonly held: Hold
 }
@@ -19,7 +19,7 @@ export interface MessageBounds {
 export function toMqttStream(
   webSocket: WebSocket,
   socket: Duplex,
-  { messageTime, held }: MessageBounds,
+  { messageTimeoutMs, held }: MessageBounds,
 ): Duplex {
   const stopCounting = countFragments(webSocket, socket, held, () => stream.destroy(noMemory()))
   // first, so that the text is not read
@@ -27,7 +27,7 @@ export function toMqttStream(
     if (!isBinary) stream.destroy(protocolError('sent a WebSocket message of text [MQTT-6.0.0-1]'))
   })
   const stream = createWebSocketStream(webSocket)
-  const stopTiming = timeMessages(webSocket, socket, messageTime, () => {
+  const stopTiming = timeMessages(webSocket, socket, messageTimeoutMs, () => {
     stream.destroy(new LateMessage())
     // without this it is closed, and may go on for as long as that takes
     webSocket.terminate()

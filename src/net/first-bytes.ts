@@ -12,7 +12,7 @@ export interface Unfinished {
 export interface FirstBytes<T> {
   readonly decide: Decide<T>
   /** Milliseconds that these bytes may take. */
-  readonly deadline: number
+  readonly deadlineMs: number
   /** Called once, with the socket as it was but for the bytes that were taken. */
   readonly onDecided: (says: T) => void
   /** Called instead; the socket is destroyed after it. */
@@ -21,9 +21,9 @@ export interface FirstBytes<T> {
 
 /** Reads the first bytes of a connection that nobody else reads yet. */
 export function readFirstBytes<T>(socket: Socket, options: FirstBytes<T>): void {
-  const { decide, deadline, onDecided, onUnfinished } = options
+  const { decide, deadlineMs, onDecided, onUnfinished } = options
   let bytes: Buffer = Buffer.alloc(0)
-  const timer = setTimeout(() => give('late'), deadline).unref()
+  const timer = setTimeout(() => give('late'), deadlineMs).unref()
 
   function read(): void {
     const chunk: Buffer | null = socket.read()

@@ -19,7 +19,7 @@ export interface PresenceOptions
   /** Whether topics that never fall silent are watched for their first number. */
   readonly watchesNumbers: boolean
   /** How long a silent topic is kept, in milliseconds. */
-  readonly ttl: number
+  readonly ttlMs: number
   /** Milliseconds by a monotonic clock. */
   readonly now?: () => number
 }
@@ -40,7 +40,7 @@ export interface Presence {
 }
 
 export async function openPresence(options: PresenceOptions): Promise<Presence> {
-  const { broker, catalog, statusTopics, own, ttl, watchesNumbers } = options
+  const { broker, catalog, statusTopics, own, ttlMs, watchesNumbers } = options
   const { now = () => performance.now() } = options
   const heard = createHeardTopics(options)
   const statuses = createStatuses(heard, statusTopics, own)
@@ -51,7 +51,7 @@ export async function openPresence(options: PresenceOptions): Promise<Presence> 
     heard,
     statuses,
     alarm,
-    ttl,
+    ttlMs,
     watchOf: watches.of,
     onChange: callListeners,
     now,
@@ -142,7 +142,7 @@ export async function openPresence(options: PresenceOptions): Promise<Presence> 
       })
       for (const topic of heard.all()) {
         callListeners(topic)
-        if (topic.info.silence !== null) statuses.publish(topic)
+        if (topic.info.silenceMs !== null) statuses.publish(topic)
       }
       alarm.at(now())
     },

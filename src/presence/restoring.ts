@@ -54,7 +54,7 @@ export async function restoreHeard(options: RestoringOptions): Promise<void> {
     if (topic === null || heard.get(device, topic)) continue
     const { info, kind } = watchOf(topic)
     // the topics file no longer names it
-    if (kind !== 'watched' || info.silence === null) own.put(delivery.topic, NO_STATUS)
+    if (kind !== 'watched' || info.silenceMs === null) own.put(delivery.topic, NO_STATUS)
     else add(options, { ...delivery, device, topic, payload: NO_BYTES }, info, delivery, began)
   }
   for (const { device, topic } of found.values()) if (topic === null) statuses.refreshDevice(device)
@@ -119,10 +119,10 @@ function statusKey(device: string, topic: string | null): string {
 }
 
 /** Filters that cover all watched topics. */
-function filtersOf({ silence, entries }: Catalog, watchesNumbers: boolean): string[] {
+function filtersOf({ silenceMs, entries }: Catalog, watchesNumbers: boolean): string[] {
   // every filter is tried for every topic
-  if (silence !== null || entries.length > MOST_FILTERS) return ['#']
+  if (silenceMs !== null || entries.length > MOST_FILTERS) return ['#']
   return entries
-    .filter((entry) => watchesNumbers || typeof entry.silence === 'number')
+    .filter((entry) => watchesNumbers || typeof entry.silenceMs === 'number')
     .map(({ pattern }) => pattern)
 }

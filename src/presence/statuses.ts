@@ -27,7 +27,7 @@ export function createStatuses(
   function publishDevice(device: string): void {
     let latest: HeardTopic | null = null
     for (const topic of heard.of(device)) {
-      if (topic.info.silence === null) continue
+      if (topic.info.silenceMs === null) continue
       if (latest === null || rank(topic) > rank(latest)) latest = topic
     }
     if (latest === null || published.get(device) === latest.state) return
@@ -42,7 +42,7 @@ export function createStatuses(
   }
 
   function isWatched(device: string): boolean {
-    for (const { info } of heard.of(device)) if (info.silence !== null) return true
+    for (const { info } of heard.of(device)) if (info.silenceMs !== null) return true
     return false
   }
 

@@ -8,7 +8,7 @@ export interface TransitionOptions {
   readonly statuses: Statuses
   readonly alarm: Pick<Alarm, 'at'>
   /** How long a silent topic is kept, in milliseconds. */
-  readonly ttl: number
+  readonly ttlMs: number
   watchOf(topic: string): TopicWatch
   /** Called when a topic is gone, or its entry in the catalog has changed. */
   onChange(topic: HeardTopic): void
@@ -23,15 +23,15 @@ export function createTransitions({
   heard,
   statuses,
   alarm,
-  ttl,
+  ttlMs,
   watchOf,
   onChange,
   now,
 }: TransitionOptions) {
   function markOnline(topic: HeardTopic): void {
     topic.state = 'online'
-    if (topic.info.silence === null) return
-    alarm.at(topic.heardAt + topic.info.silence)
+    if (topic.info.silenceMs === null) return
+    alarm.at(topic.heardAt + topic.info.silenceMs)
     statuses.publish(topic)
   }
 
@@ -48,16 +48,16 @@ export function createTransitions({
     /** Marks topics that have fallen silent, and forgets those that are silent for too long. Returns when to sweep again. */
     sweep(): number {
       const at = now()
-      const oldest = Date.now() - ttl
+      const oldest = Date.now() - ttlMs
       let next = Number.POSITIVE_INFINITY
       for (const topic of heard.all()) {
-        const { silence } = topic.info
-        if (topic.state === 'offline' || silence === null) {
+        const { silenceMs } = topic.info
+        if (topic.state === 'offline' || silenceMs === null) {
           if (topic.received < oldest) forget(topic)
           continue
         }
-        if (topic.heardAt + silence > at) {
-          next = Math.min(next, topic.heardAt + silence)
+        if (topic.heardAt + silenceMs > at) {
+          next = Math.min(next, topic.heardAt + silenceMs)
           continue
         }
         topic.state = 'offline'
@@ -70,8 +70,8 @@ export function createTransitions({
       const { info, kind } = watchOf(topic.topic)
       topic.info = info
       if (kind !== 'watched') forget(topic)
-      else if (info.silence !== null) {
-        topic.state = topic.heardAt + info.silence > now() ? 'online' : topic.state
+      else if (info.silenceMs !== null) {
+        topic.state = topic.heardAt + info.silenceMs > now() ? 'online' : topic.state
         statuses.publish(topic)
       } else if (topic.published !== null) {
         statuses.clear(topic)

@@ -25,7 +25,7 @@ export function createWatches(
     if (statusTopics.parse(topic) !== null) return { info, kind: 'status', last: null }
     const isWatched =
       !topic.startsWith('$') &&
-      (info.silence !== null || (watchesNumbers && info.entry !== null)) &&
+      (info.silenceMs !== null || (watchesNumbers && info.entry !== null)) &&
       topicProblem(statusTopics.ofTopic('', topic)) === null
     return { info, kind: isWatched ? 'watched' : 'other', last: null }
   }, REMEMBERED)

@@ -225,13 +225,17 @@ function propertiesTooLarge(bytes: number): GatewayError {
   )
 }
 
-function timeTooFar(time: number, received: number, { past, future }: TimeBounds): GatewayError {
+function timeTooFar(
+  time: number,
+  received: number,
+  { pastMs, futureMs }: TimeBounds,
+): GatewayError {
   const which = `The time ${new Date(time).toISOString()} is more than`
   return new GatewayError(
     'time_invalid',
     time < received
-      ? `${which} ${past / 1000} seconds ago (WOTT_READING_PAST).`
-      : `${which} ${future / 1000} seconds in the future (WOTT_READING_FUTURE).`,
+      ? `${which} ${pastMs / 1000} seconds ago (WOTT_READING_PAST).`
+      : `${which} ${futureMs / 1000} seconds in the future (WOTT_READING_FUTURE).`,
   )
 }
 

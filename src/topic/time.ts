@@ -5,8 +5,8 @@ export const TIME_PROPERTY = 'time'
 
 /** How far the time of a reading may be from its arrival, in milliseconds. */
 export interface TimeBounds {
-  readonly past: number
-  readonly future: number
+  readonly pastMs: number
+  readonly futureMs: number
 }
 
 const RFC_3339 =
@@ -44,8 +44,12 @@ export function timeIn(properties: MessageProperties | null): number | null {
   return found ? parseTime(found[1]) : null
 }
 
-export function isWithin(time: number, received: number, { past, future }: TimeBounds): boolean {
-  return time >= received - past && time <= received + future
+export function isWithin(
+  time: number,
+  received: number,
+  { pastMs, futureMs }: TimeBounds,
+): boolean {
+  return time >= received - pastMs && time <= received + futureMs
 }
 
 /** Times this near to each other, in milliseconds, are found in the same place of the log. */

@@ -39,7 +39,7 @@ export interface ConnectOptions
     | 'clientId'
     | 'session'
     | 'isBridge'
-    | 'keepAlive'
+    | 'keepAliveSeconds'
     | 'deadlineMs'
     | 'maxPacket'
     | 'onMessage'
@@ -70,7 +70,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     protocolVersion: protocol,
     clientId: options.clientId,
     clean: session === 'clean',
-    keepalive: options.keepAlive,
+    keepalive: options.keepAliveSeconds,
     connectTimeout: CONNECT_DEADLINES * options.deadlineMs,
     reconnectPeriod: 0,
     resubscribe: false,

@@ -19,8 +19,7 @@ export interface UplinkOptions {
   readonly session: 'clean' | 'kept'
   /** Sets the bit by which MQTT 3.1.1 brokers know a bridge, and send it back nothing that it sent. */
   readonly isBridge: boolean
-  /** Seconds. */
-  readonly keepAlive: number
+  readonly keepAliveSeconds: number
   /** Milliseconds within which a message must be acknowledged. */
   readonly deadlineMs: number
   /** The most messages, and bytes, that may wait for an acknowledgement. */

@@ -15,7 +15,7 @@ describe('docs/topics.md', () => {
     assert.ok(parsed.ok, JSON.stringify(parsed))
     const catalog = createCatalog(parsed.entries, 1)
     const climate = catalog.of('sensors/attic/climate')
-    assert.equal(climate.silence, 3_600_000)
+    assert.equal(climate.silenceMs, 3_600_000)
     const { pattern = '', fields = [] } = climate.entry ?? {}
     assert.deepEqual(
       fields.map((field) => [
@@ -28,8 +28,8 @@ describe('docs/topics.md', () => {
         ['sensors/attic/climate indoor.humidity', '%', 'humidity'],
       ],
     )
-    assert.equal(catalog.of('meters/water/1').silence, 2 * 86_400_000)
-    assert.equal(catalog.of('other').silence, null)
+    assert.equal(catalog.of('meters/water/1').silenceMs, 2 * 86_400_000)
+    assert.equal(catalog.of('other').silenceMs, null)
     assert.ok(text.includes('at most 2,000 lines'))
   })
 })

@@ -39,7 +39,7 @@ rooms/+/climate field humidity unit % class humidity name "Humidity, \\"%1\\""
         },
       ],
     })
-    assert.equal(climate?.silence, 3_600_000)
+    assert.equal(climate?.silenceMs, 3_600_000)
     assert.deepEqual(
       climate?.fields.map(({ line, field, name, deviceClass }) => [line, field, name, deviceClass]),
       [
@@ -47,7 +47,7 @@ rooms/+/climate field humidity unit % class humidity name "Humidity, \\"%1\\""
         [5, 'humidity', 'Humidity, "%1"', 'humidity'],
       ],
     )
-    assert.deepEqual([all?.pattern, all?.silence], ['#', null])
+    assert.deepEqual([all?.pattern, all?.silenceMs], ['#', null])
   })
 
   it('is refused with the line and the column of each mistake', () => {
@@ -131,9 +131,9 @@ rooms/# silence off
     const unitOf = (topic: string) => catalog.of(topic).entry?.fields[0]?.unit
     assert.equal(unitOf('rooms/kitchen/temperature'), 'K')
     assert.equal(unitOf('rooms/bath/temperature'), '°C')
-    assert.equal(catalog.of('rooms/bath/temperature').silence, 60_000)
-    assert.equal(catalog.of('rooms/kitchen/temperature').silence, 5000)
-    assert.equal(catalog.of('rooms/bath/x').silence, null)
+    assert.equal(catalog.of('rooms/bath/temperature').silenceMs, 60_000)
+    assert.equal(catalog.of('rooms/kitchen/temperature').silenceMs, 5000)
+    assert.equal(catalog.of('rooms/bath/x').silenceMs, null)
     assert.deepEqual(catalog.of('other'), { entry: null, silence: 5000 })
     assert.deepEqual(createCatalog([], null).of('other'), { entry: null, silence: null })
   })

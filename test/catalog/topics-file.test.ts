@@ -18,7 +18,7 @@ describe('the topics file in use', () => {
       loads.push(load)
       heard.resolve()
     }
-    const file = await openTopicsFile(path, { silence: null, intervalMs: 20, onLoad })
+    const file = await openTopicsFile(path, { silenceMs: null, intervalMs: 20, onLoad })
     let changes = 0
     file.onChange(() => {
       changes += 1
@@ -49,7 +49,7 @@ describe('the topics file in use', () => {
   it('is refused at the start with its bad lines', async () => {
     await using folder = await temporaryFolder()
     const path = join(folder.path, 'topics')
-    const options = { silence: null, onLoad() {} }
+    const options = { silenceMs: null, onLoad() {} }
     const refused = (message: string) => (error: unknown) =>
       error instanceof UsageError && error.message === message
     await assert.rejects(

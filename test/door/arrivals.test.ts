@@ -17,7 +17,7 @@ it('a PROXY protocol header that is late ends its connection', async () => {
     meter: { ...silentMeter, connectionCut: (_door, reason) => void cuts.push(reason) },
     version: 'any',
     from,
-    timeout: 20,
+    timeoutMs: 20,
     maxPending: 10,
     onRefused: (refusal) => void refusals.push(refusal),
   })

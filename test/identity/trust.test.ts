@@ -115,7 +115,7 @@ describe('the trust files', () => {
     const source = await openTrust(files, {
       meter: silentMeter,
       onReload: (problem) => problems.push(problem),
-      watchInterval: 3_600_000,
+      watchIntervalMs: 3_600_000,
     })
     source.onChange(({ certificate }) => seen.push(certificate.serial))
     const next = await pki.issue('next')

@@ -14,10 +14,10 @@ const EACH = ENTRY_BYTES + 2
 function open(messages: number, more: Partial<MemoryBounds> = {}) {
   const clock = { now: 1e12 }
   const retention = {
-    age: 1e9,
+    ageMs: 1e9,
     bytes: messages * EACH,
     bytesPerDevice: 2 * messages * EACH,
-    topicTtl: 2e9,
+    topicTtlMs: 2e9,
     topics: 1_000,
     messages: 5,
     ...more,

@@ -6,7 +6,7 @@ import { message } from '../support/message.ts'
 
 function open() {
   let time = 1_000_000
-  const readings = createReadings({ series: 1, ttl: 1000, now: () => time })
+  const readings = createReadings({ series: 1, ttlMs: 1000, now: () => time })
   const { meter, text } = createMetrics(readings, { version: '1', node: 'v26' })
   return {
     meter,

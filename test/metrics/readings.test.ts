@@ -10,7 +10,7 @@ const TTL = 60_000
 
 function open(series = 10, perDevice = series) {
   let time = NOON
-  const readings = createReadings({ series, perDevice, ttl: TTL, now: () => time })
+  const readings = createReadings({ series, perDevice, ttlMs: TTL, now: () => time })
   return {
     readings,
     wait(milliseconds: number) {

@@ -14,8 +14,8 @@ function open() {
   const reader = createPacketReader(stream, {
     connectBytes: 100,
     packetBytes: 100,
-    connectTime: 60_000,
-    packetTime: 60_000,
+    connectTimeoutMs: 60_000,
+    packetTimeoutMs: 60_000,
     held: { resize: () => true },
     enter(work) {
       waiting = work

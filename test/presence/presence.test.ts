@@ -9,9 +9,9 @@ import { temporaryFolder } from '../cli/program.ts'
 import { openMqtt } from '../support/broker.ts'
 import { message } from '../support/message.ts'
 
-const entry = (pattern: string, silence: number | null): TopicEntry => ({
+const entry = (pattern: string, silenceMs: number | null): TopicEntry => ({
   pattern,
-  silence,
+  silenceMs,
   fields: [
     { line: 1, field: null, name: null, unit: null, deviceClass: null, min: null, max: null },
   ],
@@ -22,7 +22,7 @@ interface Options {
   readonly catalog?: Catalog
   readonly topics?: number
   readonly topicsPerDevice?: number
-  readonly ttl?: number
+  readonly ttlMs?: number
 }
 
 async function start({
@@ -30,7 +30,7 @@ async function start({
   catalog = createCatalog([entry('t/#', 100)], null),
   topics = 100,
   topicsPerDevice = 50,
-  ttl = 3_600_000,
+  ttlMs = 3_600_000,
 }: Options = {}) {
   const { broker } = await openMqtt(address, '')
   const said: string[] = []
@@ -48,7 +48,7 @@ async function start({
     own,
     topics,
     topicsPerDevice,
-    ttl,
+    ttlMs,
     readTopics: broker.log.readTopics,
     catalog: () => current,
     statusTopics: createStatusTopics('status/%u'),
@@ -230,7 +230,7 @@ describe('presence after a restart', () => {
       await at.publish('a', 't/1', '1', { received: Date.now() - 10_000 })
       await at.heard(4)
     }
-    await using at = await start({ address, ttl: 5_000 })
+    await using at = await start({ address, ttlMs: 5_000 })
     assert.deepEqual(await at.heard(2), ['status/a/t/1 ', 'status/a '])
     assert.deepEqual([...at.presence.all()], [])
   })

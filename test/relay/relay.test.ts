@@ -42,7 +42,7 @@ function open(publish: Broker['publish'] = async () => {}) {
       },
     },
     maxPayload: 3,
-    timeBounds: { past: 60_000, future: 1_000 },
+    timeBounds: { pastMs: 60_000, futureMs: 1_000 },
   })
   const identity = { id: 'device', serial: '', fingerprint256: '', notAfter: 0 }
   const access = createAccess(aclOf('user device\ntopic write a\n'), {

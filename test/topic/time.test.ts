@@ -59,7 +59,7 @@ describe('a time', () => {
   })
 
   it('is within its bounds, both ends included', () => {
-    const bounds = { past: 100, future: 10 }
+    const bounds = { pastMs: 100, futureMs: 10 }
     const found = [-101, -100, 0, 10, 11].map((away) => isWithin(EIGHT + away, EIGHT, bounds))
     assert.deepEqual(found, [false, true, true, true, false])
   })

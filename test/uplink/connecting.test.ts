@@ -122,7 +122,7 @@ describe('an uplink connects', () => {
   it('again if the broker stops answering', async () => {
     await using mosquitto = await startMosquitto()
     await using proxy = await startTcpProxy(mosquitto.port)
-    await using at = startUplink(proxy.port, { keepAlive: 1 })
+    await using at = startUplink(proxy.port, { keepAliveSeconds: 1 })
     await at.connected()
     proxy.stalled = true
     assert.match(await at.away(/./), /^127\.0\.0\.1:\d+ does not answer any more$/)

@@ -46,7 +46,7 @@ export function startUplink(
       }),
     session: 'clean',
     isBridge: false,
-    keepAlive: 60,
+    keepAliveSeconds: 60,
     deadlineMs: 5_000,
     maxPending: { messages: 1_000, bytes: 1_000_000 },
     maxPacket: 1_000_000,

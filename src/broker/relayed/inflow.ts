@@ -47,7 +47,7 @@ export interface Inflow {
 const RETRY_MS = 5_000
 const ABILITIES: Abilities = {
   maximumQos: 1,
-  mostSessionExpiry: 0,
+  mostSessionExpirySeconds: 0,
   sharesSubscriptions: false,
   knowsPublishers: false,
 }

@@ -81,7 +81,7 @@ export async function openRelayed(options: RelayedOptions): Promise<RelayedBroke
       credentials,
       session: 'clean',
       isBridge: false,
-      keepAlive: connection.keepalive,
+      keepAliveSeconds: connection.keepAliveSeconds,
       deadlineMs: connection.timeoutMs,
       maxPending: { messages: connection.pending, bytes: connection.pendingBytes },
       maxPacket: rules.maxPayload + PACKET_BYTES,

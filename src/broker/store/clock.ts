@@ -23,13 +23,13 @@ export interface ClockOptions {
   /** Milliseconds of a monotonic clock. */
   readonly steady: () => number
   /** The most milliseconds without a running gateway that count: the system's clock may have been set in the meantime. */
-  readonly maxDowntime: number
+  readonly maxDowntimeMs: number
 }
 
 const DUE_MS = 60_000
 const OVERDUE_MS = 60 * 60_000
 
-export function createClock({ wall, steady, maxDowntime }: ClockOptions): Clock {
+export function createClock({ wall, steady, maxDowntimeMs }: ClockOptions): Clock {
   let base = wall()
   let since = steady()
   let marked = Number.NEGATIVE_INFINITY
@@ -42,7 +42,7 @@ export function createClock({ wall, steady, maxDowntime }: ClockOptions): Clock 
       const time = saved('time')
       // a new store, or one of an older gateway without this clock
       if (time === 0) return
-      const stopped = Math.min(Math.max(0, wall() - saved('wall')), maxDowntime)
+      const stopped = Math.min(Math.max(0, wall() - saved('wall')), maxDowntimeMs)
       base = time + stopped
       since = steady()
     },

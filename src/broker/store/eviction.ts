@@ -63,7 +63,7 @@ export function createEviction(
   function isExpired({ message, shared, packetId, since }: QueueEntry | Bundle): boolean {
     if (message === null) return false
     if (message.expires !== null && message.expires <= now()) return true
-    return packetId === 0 && shared !== null && now() - since >= limits.messageExpiry
+    return packetId === 0 && shared !== null && now() - since >= limits.messageExpiryMs
   }
 
   /** Drops and counts the expired messages of a session. */

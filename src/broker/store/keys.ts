@@ -93,7 +93,7 @@ export function createKeys({ journal, limits, onBound, now, ids }: StoreContext)
     if (known && known.fingerprint !== fingerprint) return 'reused'
     if (known?.isUnderway) return 'underway'
     if (known) return toRequest(known)
-    const entry = entries.add(ids.next(), device, key, fingerprint, now() + limits.keyTtl)
+    const entry = entries.add(ids.next(), device, key, fingerprint, now() + limits.keyTtlMs)
     const request = toRequest(entry)
     makeRoom(entry.device)
     return request

@@ -1,10 +1,7 @@
 import type { Config } from '../../config/load.ts'
 import type { QueueReason, StoreLimit } from '../../metrics/meter.ts'
 
-/**
- * The limits of the store: settings, and two that are not. Bytes count topics, payloads and properties; times are in
- * milliseconds, except `sessionExpiry`, which is in seconds as in MQTT.
- */
+/** The limits of the store: settings, and two that are not. Bytes count topics, payloads and properties. */
 export interface Limits extends LimitSettings {
   /** A session gets a message once for all its ordinary subscriptions, but once more for each of its shared ones. */
   readonly sharedSubscriptionsPerDevice: number

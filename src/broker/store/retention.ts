@@ -1,7 +1,7 @@
 import type { Config } from '../../config/load.ts'
 
 /**
- * How long the log keeps messages: times in milliseconds; bytes are those of topics, payloads and properties, plus `ENTRY_BYTES`
+ * How long the log keeps messages. Bytes are those of topics, payloads and properties, plus `ENTRY_BYTES`
  * for each message.
  */
 export type Retention = Config['broker']['retention']

@@ -102,7 +102,7 @@ export function createSessions(context: StoreContext, accessOf: AccessOf) {
       // older gateways had one expiry time for all sessions
       const session = add(id, client, {
         isStored: true,
-        expiry: expiry ?? limits.sessionExpiry,
+        expiry: expiry ?? limits.sessionExpirySeconds,
         lastSeen,
         floor,
       })

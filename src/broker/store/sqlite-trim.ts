@@ -58,7 +58,7 @@ export function createTrim(
     const rows = rowsAfter(trimmedTo)
     for (const row of rows) {
       if (row.time > now - YOUNGEST_MS) return false
-      const isDue = row.time <= now - retention.age && row.number <= deletions.forwardedUpTo()
+      const isDue = row.time <= now - retention.ageMs && row.number <= deletions.forwardedUpTo()
       if (hasRoom() && !isDue) return false
       if (isTimeUp()) return true
       trimmedTo = row.number

@@ -52,7 +52,7 @@ export async function openStore({
   steady = () => performance.now(),
 }: StoreOptions) {
   const allLimits = { ...DEFAULT_LIMITS, ...limits }
-  const clock = createClock({ wall, steady, maxDowntime: allLimits.countedDowntime })
+  const clock = createClock({ wall, steady, maxDowntimeMs: allLimits.countedDowntimeMs })
   const context: StoreContext = {
     journal: { ...journal, append: (changes) => journal.append(withTime(changes)) },
     limits: allLimits,

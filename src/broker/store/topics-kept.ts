@@ -17,7 +17,7 @@ interface Tally {
 }
 
 /** They may take half of the log; those of one device half of that. */
-export function createTopicsKept({ bytes, topicTtl, topics }: Retention): TopicsKept {
+export function createTopicsKept({ bytes, topicTtlMs, topics }: Retention): TopicsKept {
   let counts = createCounts()
   // the counts of the current round: exact at its end, whichever messages were replaced in between
   let next = createCounts()
@@ -26,7 +26,7 @@ export function createTopicsKept({ bytes, topicTtl, topics }: Retention): Topics
     const total: Tally = { entries: 0, bytes: 0 }
     const byDevice = new Map<string | null, Tally>()
     return (row: TrimRow, now: number): boolean => {
-      if (!row.isLatest || row.time <= now - topicTtl) return false
+      if (!row.isLatest || row.time <= now - topicTtlMs) return false
       const own = byDevice.get(row.device) ?? { entries: 0, bytes: 0 }
       const isRoom =
         hasRoom(total, row, topics, bytes / 2) && hasRoom(own, row, topics / 2, bytes / 4)

@@ -23,7 +23,7 @@ export const COMMANDS_SETTINGS = section('Commands over HTTP', 'commands.md', {
     '4',
     'maximum number of requests of one device that wait for commands',
   ),
-  maxPollWait: setting(
+  maxPollWaitSeconds: setting(
     'maxPollWait',
     integer(0, 3_600),
     '60',

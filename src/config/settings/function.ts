@@ -1,6 +1,6 @@
 import { section, setting } from '../setting.ts'
 import { urlPath } from '../values/network.ts'
-import { integer, seconds } from '../values/plain.ts'
+import { integer, secondsAsMs } from '../values/plain.ts'
 
 /** A gateway that runs as a function: `config.function`. */
 export const FUNCTION_SETTINGS = section('As a function (AWS Lambda)', 'serverless.md#aws-lambda', {
@@ -12,7 +12,7 @@ export const FUNCTION_SETTINGS = section('As a function (AWS Lambda)', 'serverle
   ),
   reloadMs: setting(
     'functionReload',
-    seconds(0, 86_400),
+    secondsAsMs(0, 86_400),
     '10',
     'in a function: seconds between two checks whether the ACL file or the certificates have changed',
   ),

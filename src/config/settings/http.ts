@@ -1,13 +1,13 @@
 import { section, setting } from '../setting.ts'
 import { MiB } from '../units.ts'
 import { hostNames } from '../values/network.ts'
-import { bytes, integer, seconds } from '../values/plain.ts'
+import { bytes, integer, secondsAsMs } from '../values/plain.ts'
 
 /** The limits of HTTP requests: `config.http`. */
 export const HTTP_SETTINGS = section('HTTP requests', 'operations.md#limits', {
   requestTimeoutMs: setting(
     'requestTimeout',
-    seconds(1, 3600),
+    secondsAsMs(1, 3600),
     '30',
     'seconds that an HTTP request may take to arrive, headers and body together',
   ),
@@ -19,7 +19,7 @@ export const HTTP_SETTINGS = section('HTTP requests', 'operations.md#limits', {
   ),
   stallMs: setting(
     'streamStall',
-    seconds(1, 3600),
+    secondsAsMs(1, 3600),
     '30',
     'seconds that a client may read nothing while data waits for it, before it is disconnected',
   ),

@@ -1,6 +1,6 @@
 import { derived, section, setting } from '../setting.ts'
 import { KiB, MiB } from '../units.ts'
-import { bytes, choice, integer, seconds } from '../values/plain.ts'
+import { bytes, choice, integer, secondsAsMs } from '../values/plain.ts'
 
 /** The limits of the store: `config.broker.limits`. */
 export const LIMITS_SETTINGS = section(
@@ -49,21 +49,21 @@ export const LIMITS_SETTINGS = section(
       (value) => Math.ceil(value<number>('maxSessions') / 2),
       'maximum number of persistent sessions of one device [half of WOTT_MAX_SESSIONS]',
     ),
-    sessionExpiry: setting(
+    sessionExpirySeconds: setting(
       'sessionExpiry',
       integer(60, 315_360_000),
       '604800',
       'seconds that a session is kept after its last connection has closed: for MQTT 3 clients always, for MQTT 5 clients the most they may ask for',
     ),
-    messageExpiry: setting(
+    messageExpiryMs: setting(
       'messageExpiry',
-      seconds(60, 315_360_000),
+      secondsAsMs(60, 315_360_000),
       '604800',
       'maximum number of seconds that a message waits for a session',
     ),
-    countedDowntime: setting(
+    countedDowntimeMs: setting(
       'countedDowntime',
-      seconds(0, 315_360_000),
+      secondsAsMs(0, 315_360_000),
       '86400',
       'maximum number of seconds without a running gateway that count towards the expiry of messages and sessions; a limit is needed because the system clock may have been changed meanwhile',
     ),
@@ -85,9 +85,9 @@ export const LIMITS_SETTINGS = section(
       (value) => Math.ceil(value<number>('retainedBytes') / 2),
       'maximum size of the retained messages that one device has published [half of WOTT_RETAINED_BYTES]',
     ),
-    keyTtl: setting(
+    keyTtlMs: setting(
       'idempotencyTtl',
-      seconds(60, 31_536_000),
+      secondsAsMs(60, 31_536_000),
       '86400',
       'seconds that an Idempotency-Key is remembered, so that a repeated request does not publish again',
     ),

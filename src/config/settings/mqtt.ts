@@ -1,6 +1,6 @@
 import { section, setting } from '../setting.ts'
 import { KiB, MiB } from '../units.ts'
-import { bytes, choice, integer, seconds } from '../values/plain.ts'
+import { bytes, choice, integer, secondsAsMs } from '../values/plain.ts'
 
 /** MQTT clients: `config.mqtt`. */
 export const MQTT_SETTINGS = section('MQTT clients', 'broker.md', {
@@ -34,7 +34,7 @@ export const MQTT_SETTINGS = section('MQTT clients', 'broker.md', {
     '0',
     'maximum number of topic aliases that the gateway sets for one MQTT 5 client; with mqtt.js 5.16 leave this at 0, because it loses the topic of QoS 2 messages that use one',
   ),
-  maxKeepAlive: setting(
+  maxKeepAliveSeconds: setting(
     'maxKeepAlive',
     integer(0, 65_535),
     '0',
@@ -48,13 +48,13 @@ export const MQTT_SETTINGS = section('MQTT clients', 'broker.md', {
   ),
   connectTimeoutMs: setting(
     'connectTimeout',
-    seconds(1, 3600),
+    secondsAsMs(1, 3600),
     '10',
     'seconds that an MQTT client may take to send CONNECT after the TLS handshake',
   ),
   packetTimeoutMs: setting(
     'packetTimeout',
-    seconds(1, 3600),
+    secondsAsMs(1, 3600),
     '30',
     'seconds that one MQTT packet may take to arrive',
   ),

@@ -1,12 +1,12 @@
 import { section, setting } from '../setting.ts'
-import { choice, path, seconds } from '../values/plain.ts'
+import { choice, path, secondsAsMs } from '../values/plain.ts'
 
 /** The process itself: `config.process`. */
 export const PROCESS_SETTINGS = section('The process', 'operations.md', {
   // the store closes after the drain, and "docker stop" and most platforms kill after 10 seconds
   drainMs: setting(
     'drainSeconds',
-    seconds(0, 3600),
+    secondsAsMs(0, 3600),
     '8',
     'seconds that a stopping gateway gives open requests and connections to finish',
   ),

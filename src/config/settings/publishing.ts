@@ -1,6 +1,6 @@
 import { section, setting } from '../setting.ts'
 import { MiB } from '../units.ts'
-import { bytes, integer, seconds } from '../values/plain.ts'
+import { bytes, integer, secondsAsMs } from '../values/plain.ts'
 
 /** What a device may publish: `config.publishing`. */
 export const PUBLISHING_SETTINGS = section('Publishing', 'api.md', {
@@ -18,15 +18,15 @@ export const PUBLISHING_SETTINGS = section('Publishing', 'api.md', {
     'messages that one device may publish at once',
   ),
   timeBounds: {
-    past: setting(
+    pastMs: setting(
       'readingPast',
-      seconds(0, 315_360_000),
+      secondsAsMs(0, 315_360_000),
       '2592000',
       'seconds that the measuring time of a reading may lie before its arrival',
     ),
-    future: setting(
+    futureMs: setting(
       'readingFuture',
-      seconds(0, 31_536_000),
+      secondsAsMs(0, 31_536_000),
       '300',
       'seconds that the measuring time of a reading may lie after its arrival, for devices whose clock is ahead',
     ),

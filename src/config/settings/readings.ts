@@ -1,11 +1,11 @@
 import { derived, section, setting } from '../setting.ts'
-import { integer, seconds } from '../values/plain.ts'
+import { integer, secondsAsMs } from '../values/plain.ts'
 
 /** Readings in the metrics: `config.readings`. */
 export const READINGS_SETTINGS = section('Readings in the metrics', 'monitoring.md', {
-  ttl: setting(
+  ttlMs: setting(
     'readingTtl',
-    seconds(1, 31_536_000),
+    secondsAsMs(1, 31_536_000),
     '3600',
     'seconds after which the last reading of a silent device is removed from the metrics',
   ),

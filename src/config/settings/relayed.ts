@@ -1,7 +1,7 @@
 import { section, setting } from '../setting.ts'
 import { uplinkSettings } from '../uplink.ts'
 import { orOff } from '../values/parse.ts'
-import { integer, seconds, text } from '../values/plain.ts'
+import { integer, secondsAsMs, text } from '../values/plain.ts'
 import { topicFilters } from '../values/topics.ts'
 
 /** The connection to the broker in WOTT_BROKER: `config.broker.relayed`. */
@@ -38,7 +38,7 @@ export const RELAYED_SETTINGS = section(
     ),
     releaseMs: setting(
       'brokerRelease',
-      seconds(1, 86_400),
+      secondsAsMs(1, 86_400),
       '60',
       'seconds that a subscription at the broker in WOTT_BROKER is kept after its last reader has left; a refused subscription is tried again after the same time',
     ),
@@ -50,7 +50,7 @@ export const RELAYED_SETTINGS = section(
     ),
     quarantineMs: setting(
       'brokerQuarantine',
-      seconds(0, 86_400),
+      secondsAsMs(0, 86_400),
       '600',
       'maximum number of seconds that a device publishes over a separate connection to the broker in WOTT_BROKER, after one of its messages has (or may have) made that broker close the connection; 0: never',
     ),

@@ -1,16 +1,16 @@
 import { derived, section, setting } from '../setting.ts'
 import { MiB } from '../units.ts'
 import type { BrokerAddress } from '../values/brokers.ts'
-import { bytes, integer, seconds } from '../values/plain.ts'
+import { bytes, integer, secondsAsMs } from '../values/plain.ts'
 
 /** The default size limit, by kind of broker. */
 const HISTORY_BYTES = { file: 1024 * MiB, memory: 64 * MiB, mqtt: 64 * MiB } as const
 
 /** The retention of the log: `config.broker.retention`. */
 export const RETENTION_SETTINGS = section('How long messages are kept', 'history.md', {
-  age: setting(
+  ageMs: setting(
     'historyAge',
-    seconds(60, 3_153_600_000),
+    secondsAsMs(60, 3_153_600_000),
     '604800',
     'seconds that a message is kept; retained messages, and messages that wait for a session, are kept longer',
   ),
@@ -26,9 +26,9 @@ export const RETENTION_SETTINGS = section('How long messages are kept', 'history
     (value) => Math.floor(value<number>('historyBytes') / 2),
     'maximum size of the messages of one device that are kept [half of WOTT_HISTORY_BYTES]',
   ),
-  topicTtl: setting(
+  topicTtlMs: setting(
     'topicTtl',
-    seconds(60, 3_153_600_000),
+    secondsAsMs(60, 3_153_600_000),
     '2592000',
     'seconds that the latest message of each topic is kept, however much is published to other topics',
   ),

@@ -1,6 +1,6 @@
 import { section, setting } from '../setting.ts'
 import { orOff } from '../values/parse.ts'
-import { integer, path, seconds } from '../values/plain.ts'
+import { integer, path, secondsAsMs } from '../values/plain.ts'
 import { topicName, topicOfDevice } from '../values/topics.ts'
 
 /** What the gateway says of topics: `config.topics`. */
@@ -13,7 +13,7 @@ export const TOPICS_SETTINGS = section('Topics that fall silent, and Home Assist
   ),
   silenceMs: setting(
     'silence',
-    orOff(seconds(1, 31_622_400)),
+    orOff(secondsAsMs(1, 31_622_400)),
     'off',
     'seconds without a message after which a topic of a device counts as silent, if the topics file does not say; off: never',
   ),

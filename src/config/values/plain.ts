@@ -5,8 +5,8 @@ export function integer(min: number, max: number): Parse<number> {
   return wholeNumber(min, max, 1)
 }
 
-/** A number of seconds; the value is in milliseconds. */
-export function seconds(min: number, max: number): Parse<number> {
+/** A whole number of seconds, read as milliseconds. */
+export function secondsAsMs(min: number, max: number): Parse<number> {
   return wholeNumber(min, max, 1000)
 }
 

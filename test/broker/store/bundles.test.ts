@@ -67,7 +67,7 @@ for (const { name, open } of KINDS)
     test('expires in all queues at once', async () => {
       const { counts, onBound } = createTally()
       let time = 1_000
-      const at = await open({ limits: { messageExpiry: 500 }, onBound, now: () => time })
+      const at = await open({ limits: { messageExpiryMs: 500 }, onBound, now: () => time })
       await joinAndLeave(at)
       await at.publish('x', 'soon', { expires: 1_100 })
       await at.publish('x', 'later')

@@ -17,7 +17,7 @@ for (const { name, open } of KINDS)
     }
 
     test('leave a queue unsent, after the time that the store allows', async () => {
-      const { store, counts, clock, client, publish } = await opened({ messageExpiry: 10 })
+      const { store, counts, clock, client, publish } = await opened({ messageExpiryMs: 10 })
       await publish('x', '1')
       client.send()
       await publish('x', '2')
@@ -35,7 +35,7 @@ for (const { name, open } of KINDS)
     })
 
     test('are not retained ones that a new subscription queued, however old they are', async () => {
-      const { broker, counts, clock, client, publish } = await opened({ messageExpiry: 10 })
+      const { broker, counts, clock, client, publish } = await opened({ messageExpiryMs: 10 })
       await publish('$x/y', '1', { qos: 1, retain: true, time: 0 })
       clock.time = 1_000
       const match = { session: client.session, qos: 1, retainAsPublished: false } as const
@@ -138,7 +138,7 @@ for (const { name, open } of KINDS)
 test('messages expire at the same time over a restart', async () => {
   const directory = temporaryDirectory()
   let time = 0
-  const settings = { limits: { messageExpiry: 100 }, now: () => time }
+  const settings = { limits: { messageExpiryMs: 100 }, now: () => time }
   const before = await openFile(directory, settings)
   const a = await before.connect('a')
   await a.subscribe('#', 1)

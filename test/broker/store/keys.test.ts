@@ -47,7 +47,7 @@ describe('an idempotency key', () => {
 
   test('is forgotten after its time, and not before', () => {
     let now = 0
-    const keys = openKeys({ limits: { keyTtl: 100 }, now: () => now })
+    const keys = openKeys({ limits: { keyTtlMs: 100 }, now: () => now })
     publish(keys, 'a', 'k')
     now = 99
     assert.ok(isKnown(keys, 'a', 'k'))
@@ -57,7 +57,7 @@ describe('an idempotency key', () => {
 
   test('is forgotten in time, however many have expired', () => {
     let now = 0
-    const keys = openKeys({ limits: { keyTtl: 100 }, now: () => now })
+    const keys = openKeys({ limits: { keyTtlMs: 100 }, now: () => now })
     for (let n = 0; n < 2_000; n++) publish(keys, 'a', String(n))
     now = 100
     assert.equal(isKnown(keys, 'a', '1999'), false)

@@ -68,7 +68,7 @@ for (const { name, open } of KINDS)
   })
 
 describe('the time of a store over a restart', () => {
-  const limits = { countedDowntime: 40 * MINUTE }
+  const limits = { countedDowntimeMs: 40 * MINUTE }
 
   test('goes on by the wall clock, but no further than the trusted downtime', async () => {
     const { settings, set } = createClocks()
@@ -111,7 +111,7 @@ describe('the time of a store over a restart', () => {
     await first.publish('y', 'the clock is stored with this')
     const left = copyOf(directory)
     set(30 * DAY)
-    const second = await openFile(left, { ...settings, limits: { countedDowntime: 0 } })
+    const second = await openFile(left, { ...settings, limits: { countedDowntimeMs: 0 } })
     pass(HOUR / 2 - 1)
     assert.notEqual(await leftIn(second), 'no session')
     pass(1)

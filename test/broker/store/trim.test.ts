@@ -12,10 +12,10 @@ const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 
 const RETENTION: Retention = {
-  age: 7 * DAY,
+  ageMs: 7 * DAY,
   bytes: 1e9,
   bytesPerDevice: 5e8,
-  topicTtl: 30 * DAY,
+  topicTtlMs: 30 * DAY,
   topics: 1_000,
 }
 

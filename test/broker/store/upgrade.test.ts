@@ -10,7 +10,7 @@ import { receive, release } from './traffic.ts'
 
 const HOUR = 3_600
 const NOW = 1_800_000_000_000
-const settings = { now: () => NOW, limits: { sessionExpiry: HOUR } }
+const settings = { now: () => NOW, limits: { sessionExpirySeconds: HOUR } }
 
 for (const schema of [1, 2, 3] as const)
   test(`the store of an older gateway is upgraded with all its content: schema ${schema}`, async () => {
