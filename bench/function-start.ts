@@ -22,10 +22,7 @@ interface Start {
 try {
   const entry = join(await installPacked(folder), '../entry.mjs')
   const deployed = await readFile(join(folder, 'package/deploy/lambda/index.mjs'), 'utf8')
-  await writeFile(
-    entry,
-    deployed.replace('wott-gateway/lambda', './package/dist/lambda/handler.js'),
-  )
+  await writeFile(entry, deployed.replace('wott-gateway/lambda', './package/dist/lambda.js'))
   await using around = await startSurroundings()
   const { sensor } = around
   // a function has no compile cache

@@ -19,7 +19,7 @@ if (cache !== undefined) {
   nodeModule.enableCompileCache(cache)
 }
 const source = new URL('../src/cli/main.ts', import.meta.url)
-const { main } = await import(existsSync(source) ? source.href : '../dist/cli/main.js')
+const { main } = await import(existsSync(source) ? source.href : '../dist/main.js')
 await main(process.argv.slice(2))
 
 function privateCache() {

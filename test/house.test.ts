@@ -17,6 +17,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'errors.ts': [],
   'chain.ts': [],
   'version.ts': [],
+  'folders.ts': [],
   'door-table.ts': [],
   log: [],
   net: [],
@@ -89,6 +90,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'errors.ts',
     'chain.ts',
     'version.ts',
+    'folders.ts',
     'door-table.ts',
     'net',
     'turns',
@@ -214,8 +216,9 @@ const PACKAGES: Record<string, readonly string[]> = {
 
 /** What other programs start: each a file, and a name or all. */
 const ENTRY_POINTS = ['cli/main.ts main', 'lambda/handler.ts *']
-/** What writes the documents and configurations that tests compare. */
+/** What writes the documents and configurations that tests compare, and the package. */
 const WRITERS = [
+  'build/dashboard.ts',
   'test/support/generated.ts',
   'test/support/openapi.ts',
   'test/support/refusals.ts',

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
+import { DASHBOARD, DOCUMENTS } from '../folders.ts'
 
 /** A file as a browser gets it. */
 export interface Asset {
@@ -10,10 +11,8 @@ export interface Asset {
   readonly etag: string
 }
 
-const DASHBOARD = new URL('../dashboard/', import.meta.url)
-const DOCUMENTS = new URL('../../openapi/', import.meta.url)
-/** Files from other packages. Those that exist only in a checkout are copied beside our own in the built package. */
-const PACKAGE_FILES = {
+/** Files from other packages, which the built package has beside our own. */
+export const PACKAGE_FILES = {
   '/assets/uplot.js': 'uplot/dist/uPlot.iife.min.js',
   '/assets/uplot.css': 'uplot/dist/uPlot.min.css',
   '/assets/swagger-ui-bundle.js': 'swagger-ui-dist/swagger-ui-bundle.js',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { copyFile, mkdir, readdir, symlink } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 import { promisify } from 'node:util'
@@ -11,8 +11,12 @@ import { blockWith } from '../support/docs.ts'
 import { ROOT } from './dockerfile.ts'
 
 const execute = promisify(execFile)
-/** The files that the package copies. */
-const SWAGGER_LICENSE = 'dist/dashboard/swagger-ui.LICENSE.txt'
+const LICENSES = [
+  'LICENSE',
+  'dist/third-party-licenses.txt',
+  'dist/dashboard/swagger-ui.LICENSE.txt',
+  'dist/dashboard/uplot.LICENSE.txt',
+]
 
 const packed = await temporaryFolder()
 after(() => packed[Symbol.asyncDispose]())
@@ -25,7 +29,7 @@ const tarball = join(packed.path, filename)
 test('npx runs the packed package in an empty folder: a reading in, a metric out', async () => {
   await using empty = await temporaryFolder()
   const paths: string[] = files.map(({ path }: { path: string }) => path)
-  for (const path of ['README.md', 'LICENSE', 'CHANGELOG.md', 'dist/cli/main.js', SWAGGER_LICENSE])
+  for (const path of ['README.md', 'CHANGELOG.md', 'dist/main.js', ...LICENSES])
     assert.ok(paths.includes(path), path)
   const script = files.find(({ path }: { path: string }) => path === 'deploy/device/wott-device')
   assert.equal(script.mode & 0o111, 0o111)
@@ -57,6 +61,40 @@ test('npx runs the packed package in an empty folder: a reading in, a metric out
   const metrics = await execute('curl', ['-sS', `http://127.0.0.1:${ops}/metrics`])
   assert.match(metrics.stdout, /^wott_reading\{.*\} 21\.5$/m)
   assert.deepEqual(await readdir(empty.path), ['.wott'])
+})
+
+test('the package needs no other package: all of its files load alone', async () => {
+  await execute('tar', ['xf', tarball, '-C', packed.path])
+  const { dependencies } = JSON.parse(
+    await readFile(join(packed.path, 'package/package.json'), 'utf8'),
+  )
+  assert.equal(dependencies, undefined)
+  const dist = join(packed.path, 'package/dist')
+  // the thread of the store runs only as a thread
+  const loads = (await readdir(dist)).filter((name) => /(?<!^sqlite-worker)\.js$/.test(name))
+  const script = loads.map((name) => `await import('./${name}')`).join('\n')
+  await execute(process.execPath, ['--input-type=module', '--eval', script], { cwd: dist })
+})
+
+test('the package lists the packages inside it, as package-lock.json has them, with their licences', async () => {
+  await execute('tar', ['xf', tarball, '-C', packed.path])
+  const read = (path: string) => readFile(join(packed.path, 'package', path), 'utf8')
+  const { components } = JSON.parse(await read('dist/third-party.cdx.json'))
+  const licenses = await read('dist/third-party-licenses.txt')
+  const { packages } = JSON.parse(await readFile(join(ROOT, 'package-lock.json'), 'utf8'))
+  const locked = Object.entries<{ version: string }>(packages).map(
+    ([path, { version }]) => `${path.replace(/^.*node_modules\//, '')} ${version}`,
+  )
+  const inside = components.map(({ name, version }: Record<string, string>) => `${name} ${version}`)
+  for (const one of ['fastify', 'pino', 'mqtt', 'ws', '@peculiar/x509'])
+    assert.ok(
+      inside.some((each: string) => each.startsWith(`${one} `)),
+      one,
+    )
+  for (const each of inside) {
+    assert.ok(locked.includes(each), each)
+    assert.ok(licenses.includes(`\n${each} (`) || licenses.startsWith(`${each} (`), each)
+  }
 })
 
 test('a function imports the packed package in the folder of docs/serverless.md: a reading in, another out', async () => {
