@@ -93,6 +93,7 @@ function streams(ground: Ground, server: Server, version: 1 | 2): Crowd {
     pid: server.pid,
     httpsPort: server.httpsPort,
     postPath: '/topics/bench/t',
+    unreadPath: '/topics/bench/unread',
     streamPath: isGateway ? '/stream?filter=bench/t&format=raw' : '/stream/bench/t',
     sensorDirectory: ground.sensor.directory,
     readerDirectory: ground.reader.directory,

@@ -16,6 +16,8 @@ export interface StreamTarget {
   readonly streamPath: string
   /** Publishes to it. */
   readonly postPath: string
+  /** Publishes to a topic that nobody reads. */
+  readonly unreadPath: string
   readonly sensorDirectory: string
   readonly readerDirectory: string
 }
@@ -31,10 +33,10 @@ export type StreamJob =
   | { readonly kind: 'close' }
 
 export interface StreamMeasured {
-  /** Microseconds of the server's CPU per event and reader. */
+  /** Microseconds of the server's CPU per POST that nobody reads. */
+  readonly post: number
+  /** Microseconds of the server's CPU per event and reader, besides the POST itself. */
   readonly cost: number
-  /** Microseconds of the server's CPU per publish, with all its readers. */
-  readonly publish: number
   /** Milliseconds from the publish until the last reader has it. */
   readonly p50: number
   readonly p99: number
@@ -155,39 +157,48 @@ async function openHttp2(streams: number): Promise<void> {
   })
 }
 
+type Publisher = Awaited<ReturnType<typeof connectHttp>>
+
 async function publish(events: number): Promise<StreamMeasured> {
   const publisher = await connectHttp(target.httpsPort, contextOf(target.sensorDirectory))
   const took: number[] = []
   let lost = 0
-  const before = cpuOf(target.pid).busy
-  for (let n = 0; n < events; n++) {
+  const post = await cpuOfEach(events, async () => {
+    number += 1
+    await send(publisher, target.unreadPath)
+  })
+  const whole = await cpuOfEach(events, async () => {
     received = 0
     wanted = opened
     number += 1
     event = Buffer.from(`\ndata: ${number}\n`)
     const all = Promise.withResolvers<boolean>()
     whenAll = () => all.resolve(true)
-    const answered = Promise.withResolvers<number>()
     const started = performance.now()
-    publisher.send(postRequest(target.postPath, Buffer.from(String(number))), answered.resolve)
-    const status = await answered.promise
-    if (status >= 300) throw new Error(`answered with ${status}`)
+    await send(publisher, target.postPath)
     const giveUp = new AbortController()
     const silence = setTimeout(SILENCE_MS, false, { signal: giveUp.signal }).catch(() => false)
-    if (opened === 0 || (await Promise.race([all.promise, silence])))
-      took.push(performance.now() - started)
+    if (await Promise.race([all.promise, silence])) took.push(performance.now() - started)
     else lost += opened - received
     giveUp.abort()
-  }
-  const cpu = (cpuOf(target.pid).busy - before) * 1e6
+  })
   publisher.close()
   took.sort((a, b) => a - b)
   const quantile = (part: number) => took[Math.floor((took.length - 1) * part)] ?? Number.NaN
-  return {
-    cost: cpu / events / Math.max(1, opened),
-    publish: cpu / events,
-    p50: quantile(0.5),
-    p99: quantile(0.99),
-    lost,
-  }
+  return { post, cost: (whole - post) / opened, p50: quantile(0.5), p99: quantile(0.99), lost }
+}
+
+/** Microseconds of the server's CPU for each call. */
+async function cpuOfEach(times: number, act: () => Promise<void>): Promise<number> {
+  const before = cpuOf(target.pid).busy
+  for (let n = 0; n < times; n++) await act()
+  return ((cpuOf(target.pid).busy - before) * 1e6) / times
+}
+
+/** Posts the number; resolves when it is answered. */
+async function send(publisher: Publisher, path: string): Promise<void> {
+  const answered = Promise.withResolvers<number>()
+  publisher.send(postRequest(path, Buffer.from(String(number))), answered.resolve)
+  const status = await answered.promise
+  if (status >= 300) throw new Error(`answered with ${status}`)
 }
