@@ -1,123 +1,182 @@
-import { createFifo } from './fifo.ts'
+import { createFifo, type Fifo } from './fifo.ts'
 import type { Queue, QueueEntry } from './queue-types.ts'
 
 const MAX_PACKET_ID = 65_535
 
 /** `share` is the total of all queues of one device; this queue adds and subtracts its own bytes. */
 export function createQueue(share: { bytes: number }): Queue {
-  const reserved = new Set<QueueEntry>()
-  let unsent = createFifo<QueueEntry>()
-  // copies in bundles
-  let waiting = 0
-  const sent = new Map<number, QueueEntry>()
-  // sent on an earlier connection, but not yet on this one
-  let repeats = createFifo<QueueEntry>()
-  let bytes = 0
-  let lastPacketId = 0
-  // no unsent message expires before this time
-  let soonest = Number.POSITIVE_INFINITY
+  return new SessionQueue(share)
+}
 
-  function grow(by: number): void {
-    bytes += by
-    share.bytes += by
+// what an empty queue holds: there are tens of thousands, and most wait for nothing
+const NONE_RESERVED = new Set<QueueEntry>()
+const NONE_SENT = new Map<number, QueueEntry>()
+
+/** A class, because closures would take several times the memory. */
+class SessionQueue implements Queue {
+  readonly #share: { bytes: number }
+  #reserved = NONE_RESERVED
+  #unsent: Fifo<QueueEntry> = createFifo()
+  /** Copies in bundles. */
+  #waiting = 0
+  #sent = NONE_SENT
+  /** Sent on an earlier connection, but not yet on this one. */
+  #repeats: Fifo<QueueEntry> = createFifo()
+  #bytes = 0
+  #lastPacketId = 0
+  /** No unsent message expires before this time. */
+  #soonest = Number.POSITIVE_INFINITY
+
+  constructor(share: { bytes: number }) {
+    this.#share = share
   }
 
-  function dropMessage(entry: QueueEntry): void {
+  #grow(by: number): void {
+    this.#bytes += by
+    this.#share.bytes += by
+  }
+
+  #addReserved(entry: QueueEntry): void {
+    if (this.#reserved === NONE_RESERVED) this.#reserved = new Set()
+    this.#reserved.add(entry)
+  }
+
+  #addSent(entry: QueueEntry): void {
+    if (this.#sent === NONE_SENT) this.#sent = new Map()
+    this.#sent.set(entry.packetId, entry)
+  }
+
+  #isSent(entry: QueueEntry): boolean {
+    return this.#sent.get(entry.packetId) === entry
+  }
+
+  /** A packet identifier that is not in use [MQTT-2.3.1-4]. */
+  #freePacketId(): number {
+    do this.#lastPacketId = (this.#lastPacketId % MAX_PACKET_ID) + 1
+    while (this.#sent.has(this.#lastPacketId))
+    return this.#lastPacketId
+  }
+
+  #countSent(entry: QueueEntry): void {
+    entry.packetId = this.#freePacketId()
+    this.#addSent(entry)
+  }
+
+  length(): number {
+    return this.#reserved.size + this.#unsent.size() + this.#sent.size + this.#waiting
+  }
+
+  unsent(): number {
+    return this.#unsent.size()
+  }
+
+  bytes(): number {
+    return this.#bytes
+  }
+
+  inFlight(): number {
+    return this.#sent.size - this.#repeats.size()
+  }
+
+  reserve(entry: QueueEntry): void {
+    this.#addReserved(entry)
+    this.#grow(entry.bytes)
+  }
+
+  admit(entry: QueueEntry): void {
+    if (!this.#reserved.delete(entry) && entry.message) this.#grow(entry.bytes)
+    if (entry.packetId === 0) {
+      this.#unsent.add(entry)
+      this.#soonest = Math.min(this.#soonest, expiryOf(entry))
+    } else this.#addSent(entry)
+  }
+
+  admitSent(entry: QueueEntry): void {
+    if (entry.message) this.#grow(entry.bytes)
+    this.#countSent(entry)
+  }
+
+  withhold(entry: QueueEntry): void {
+    if (this.#unsent.delete(entry)) this.#addReserved(entry)
+  }
+
+  remove(entry: QueueEntry): void {
+    if (this.#isSent(entry)) {
+      this.#sent.delete(entry.packetId)
+      if (this.#repeats.size() > 0) this.#repeats.delete(entry)
+    } else if (!this.#reserved.delete(entry)) this.#unsent.delete(entry)
+    this.dropMessage(entry)
+  }
+
+  rewind(): void {
+    this.#repeats = createFifo(this.#sent.values())
+  }
+
+  next(): QueueEntry | undefined {
+    const repeat = this.#repeats.first()
+    if (repeat || this.#sent.size >= MAX_PACKET_ID) return repeat
+    return this.#unsent.first()
+  }
+
+  isIdle(): boolean {
+    return this.#unsent.size() === 0 && this.#repeats.size() === 0
+  }
+
+  sent(entry: QueueEntry): void {
+    this.#repeats.delete(entry)
+    if (entry.packetId > 0) return
+    this.#unsent.delete(entry)
+    this.#countSent(entry)
+  }
+
+  dropMessage(entry: QueueEntry): void {
     if (entry.message === null) return
-    grow(-entry.bytes)
+    this.#grow(-entry.bytes)
     entry.message = null
     entry.identifiers = null
   }
 
-  function isSent(entry: QueueEntry): boolean {
-    return sent.get(entry.packetId) === entry
+  byPacketId(packetId: number): QueueEntry | undefined {
+    return this.#sent.get(packetId)
   }
 
-  /** A packet identifier that is not in use [MQTT-2.3.1-4]. */
-  function freePacketId(): number {
-    do lastPacketId = (lastPacketId % MAX_PACKET_ID) + 1
-    while (sent.has(lastPacketId))
-    return lastPacketId
+  oldestUnsent(): QueueEntry | undefined {
+    return this.#unsent.first()
   }
 
-  function countSent(entry: QueueEntry): void {
-    entry.packetId = freePacketId()
-    sent.set(entry.packetId, entry)
+  oldest(): QueueEntry | undefined {
+    return this.#sent.values().next().value ?? this.#unsent.first()
   }
 
-  function admit(entry: QueueEntry): void {
-    if (!reserved.delete(entry) && entry.message) grow(entry.bytes)
-    if (entry.packetId === 0) {
-      unsent.add(entry)
-      soonest = Math.min(soonest, expiryOf(entry))
-    } else sent.set(entry.packetId, entry)
+  expired(time: number): QueueEntry[] {
+    if (time < this.#soonest) return []
+    const entries = [...this.#unsent.values()]
+    const left = entries.filter((entry) => expiryOf(entry) > time)
+    this.#soonest = left.reduce(
+      (least, entry) => Math.min(least, expiryOf(entry)),
+      Number.POSITIVE_INFINITY,
+    )
+    return entries.filter((entry) => expiryOf(entry) <= time)
   }
 
-  return {
-    length: () => reserved.size + unsent.size() + sent.size + waiting,
-    unsent: () => unsent.size(),
-    bytes: () => bytes,
-    inFlight: () => sent.size - repeats.size(),
-    reserve(entry) {
-      reserved.add(entry)
-      grow(entry.bytes)
-    },
-    admit,
-    admitSent(entry) {
-      if (entry.message) grow(entry.bytes)
-      countSent(entry)
-    },
-    withhold(entry) {
-      if (unsent.delete(entry)) reserved.add(entry)
-    },
-    remove(entry) {
-      if (isSent(entry)) {
-        sent.delete(entry.packetId)
-        if (repeats.size() > 0) repeats.delete(entry)
-      } else if (!reserved.delete(entry)) unsent.delete(entry)
-      dropMessage(entry)
-    },
-    rewind() {
-      repeats = createFifo(sent.values())
-    },
-    next() {
-      const repeat = repeats.first()
-      if (repeat || sent.size >= MAX_PACKET_ID) return repeat
-      return unsent.first()
-    },
-    isIdle: () => unsent.size() === 0 && repeats.size() === 0,
-    sent(entry) {
-      repeats.delete(entry)
-      if (entry.packetId > 0) return
-      unsent.delete(entry)
-      countSent(entry)
-    },
-    dropMessage,
-    byPacketId: (packetId) => sent.get(packetId),
-    oldestUnsent: () => unsent.first(),
-    oldest: () => sent.values().next().value ?? unsent.first(),
-    expired(time) {
-      if (time < soonest) return []
-      const entries = [...unsent.values()]
-      const left = entries.filter((entry) => expiryOf(entry) > time)
-      soonest = left.reduce(
-        (least, entry) => Math.min(least, expiryOf(entry)),
-        Number.POSITIVE_INFINITY,
-      )
-      return entries.filter((entry) => expiryOf(entry) <= time)
-    },
-    count(copies, bytes) {
-      waiting += copies
-      grow(bytes)
-    },
-    admitInOrder(entries) {
-      const before = [...unsent.values()]
-      for (const entry of entries) admit(entry)
-      if (before.length > 0)
-        unsent = createFifo([...before, ...entries].sort((a, b) => a.id - b.id))
-    },
-    admitted: () => [...sent.values(), ...unsent.values()],
-    all: () => [...sent.values(), ...unsent.values(), ...reserved],
+  count(copies: number, bytes: number): void {
+    this.#waiting += copies
+    this.#grow(bytes)
+  }
+
+  admitInOrder(entries: readonly QueueEntry[]): void {
+    const before = [...this.#unsent.values()]
+    for (const entry of entries) this.admit(entry)
+    if (before.length > 0)
+      this.#unsent = createFifo([...before, ...entries].sort((a, b) => a.id - b.id))
+  }
+
+  admitted(): QueueEntry[] {
+    return [...this.#sent.values(), ...this.#unsent.values()]
+  }
+
+  all(): QueueEntry[] {
+    return [...this.#sent.values(), ...this.#unsent.values(), ...this.#reserved]
   }
 }
 
