@@ -32,7 +32,12 @@ import { aclOf } from '../test/support/acl.ts'
 const KINDS = ['memory', 'never', 'interval', 'always', 'always, on the main thread'] as const
 type Kind = (typeof KINDS)[number]
 
-const limits = { queueMessages: 1e6, queueBytes: 1e9, totalBytes: 1e9, totalBytesPerDevice: 1e9 }
+const limits = {
+  messagesPerSession: 1e6,
+  bytesPerSession: 1e9,
+  queuedBytes: 1e9,
+  queuedBytesPerDevice: 1e9,
+}
 const acl = aclOf('pattern readwrite #\n')
 const print = (line: string) => process.stdout.write(`${line}\n`)
 const work = mkdtempSync(join(tmpdir(), 'wott-bench-'))

@@ -38,7 +38,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   const { meter } = metrics
   const reports = createReports(meter, log)
   const { retention } = config.broker
-  const { maxPayload } = config.publishing
+  const { maxPayloadBytes } = config.publishing
 
   const acl = await followAcl(config.access.aclFile, reports)
   building.defer(acl.close)
@@ -81,7 +81,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   if (config.bridge.urls) {
     // the client for other brokers takes long to load
     const { openBridge } = await import('./bridge/bridge.ts')
-    const forBridge = { broker, forwarding, name, maxPayload, relay, meter, log }
+    const forBridge = { broker, forwarding, name, maxPayloadBytes, relay, meter, log }
     bridge = await openBridge(config.bridge, forBridge)
   }
   if (bridge) {
@@ -89,9 +89,9 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     metrics.watchBridge(bridge)
   }
   const turns = createTurns(meter.turnAwaited)
-  const forCommands = { sessions, ids: live.ids, denials, reports, maxPayload }
+  const forCommands = { sessions, ids: live.ids, denials, reports, maxPayloadBytes }
   const commands = createCommands(config.commands, forCommands)
-  const forMqtt = { sessions, relay, accessOf, denials, memory, meter, log, turns, maxPayload }
+  const forMqtt = { sessions, relay, accessOf, denials, memory, meter, log, turns, maxPayloadBytes }
   const mqtt = createMqttHost({ ...forMqtt, settings: config.mqtt, stallMs: config.http.stallMs })
   const parts = { acl, broker, catalog, denials, devices, guards, live, reports, turns }
   const house = { ...parts, commands, mqtt, relay }

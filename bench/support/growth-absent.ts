@@ -10,7 +10,7 @@ type Opened = Awaited<ReturnType<typeof openBroker>>['broker']
 const SESSIONS = 1_000
 const BYTES = 200
 /** With this limit the queues are full half of the time. */
-const LIMITS = { queueMessages: 1_000, totalBytesPerDevice: 1e9 }
+const LIMITS = { messagesPerSession: 1_000, queuedBytesPerDevice: 1e9 }
 const link: ClientLink = {
   deliver() {},
   wake() {},

@@ -23,7 +23,7 @@ export async function openBroker(
   {
     fsync = 'always',
     retention = DEFAULT_RETENTION,
-    limits = { queueMessages: QUEUED * 2, queueBytes: 1e9 },
+    limits = { messagesPerSession: QUEUED * 2, bytesPerSession: 1e9 },
   }: OpenOptions = {},
 ) {
   const acl = aclOf('pattern readwrite #\n')

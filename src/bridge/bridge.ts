@@ -25,7 +25,7 @@ export interface BridgeOptions {
   /** The name in the gateway's own certificate. */
   readonly name: string
   /** Bytes of the largest payload. */
-  readonly maxPayload: number
+  readonly maxPayloadBytes: number
   readonly broker: Pick<Broker, 'follow' | 'log'>
   /** Null where nothing is to be forwarded. */
   readonly forwarding: Forwarding | null
@@ -54,7 +54,7 @@ export async function openBridge(
   settings: BridgeSettings,
   options: BridgeOptions,
 ): Promise<Bridge | null> {
-  const { broker, forwarding, maxPayload, relay, meter, log } = options
+  const { broker, forwarding, maxPayloadBytes, relay, meter, log } = options
   const { urls, uplink: connection } = settings
   const forwarded = forwardedBy(settings)
   if (!urls || !forwarding || !forwarded) return null
@@ -80,9 +80,9 @@ export async function openBridge(
     maxPending: {
       messages: connection.pending,
       // one message may be larger than all together
-      bytes: connection.pendingBytes + maxPayload + PACKET_BYTES,
+      bytes: connection.pendingBytes + maxPayloadBytes + PACKET_BYTES,
     },
-    maxPacket: maxPayload + PACKET_BYTES,
+    maxPacket: maxPayloadBytes + PACKET_BYTES,
     meter,
     onMessage: createInbox({
       relay,

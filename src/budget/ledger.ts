@@ -26,8 +26,8 @@ const LITTLE_PART = 1 / 128
 
 /** Bytes that may be held by all owners together, and by each of them. */
 export interface LedgerLimits {
-  readonly total: number
-  readonly perOwner: number
+  readonly totalBytes: number
+  readonly bytesPerOwner: number
 }
 
 /** The memory that one thing holds for its owner. */
@@ -71,8 +71,8 @@ export function createLedger(
   onRefused: (owner: string, kind: Kind) => void = () => {},
 ): Ledger {
   const lastingLimits = {
-    total: Math.floor(limits.total * LASTING_PART),
-    perOwner: Math.floor(limits.perOwner * LASTING_PART),
+    totalBytes: Math.floor(limits.totalBytes * LASTING_PART),
+    bytesPerOwner: Math.floor(limits.bytesPerOwner * LASTING_PART),
   }
   const accounts = new Map<string, Account>()
   const all: Account = { bytes: 0, lasting: 0 }
@@ -162,14 +162,17 @@ class OpenHold implements Hold {
 
 /** A ledger that refuses nothing. */
 export function createUnlimitedLedger(): Ledger {
-  return createLedger({ total: Number.MAX_SAFE_INTEGER, perOwner: Number.MAX_SAFE_INTEGER })
+  return createLedger({
+    totalBytes: Number.MAX_SAFE_INTEGER,
+    bytesPerOwner: Number.MAX_SAFE_INTEGER,
+  })
 }
 
 /** An owner that holds little still finds room in the reserved part when others have filled the rest. */
-function roomIn({ total, perOwner }: LedgerLimits, held: number, own: number): number {
-  const forEverybody = Math.floor(total * (1 - KEPT_PART)) - held
-  const forLittle = Math.min(total - held, Math.floor(perOwner * LITTLE_PART) - own)
-  return Math.max(0, Math.min(perOwner - own, Math.max(forEverybody, forLittle)))
+function roomIn({ totalBytes, bytesPerOwner }: LedgerLimits, held: number, own: number): number {
+  const forEverybody = Math.floor(totalBytes * (1 - KEPT_PART)) - held
+  const forLittle = Math.min(totalBytes - held, Math.floor(bytesPerOwner * LITTLE_PART) - own)
+  return Math.max(0, Math.min(bytesPerOwner - own, Math.max(forEverybody, forLittle)))
 }
 
 function countsOfNothing(): Record<Kind, number> {

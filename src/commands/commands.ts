@@ -44,12 +44,12 @@ export interface CommandOptions {
   readonly denials: Denials
   readonly reports: Pick<Reports, 'meter' | 'warn'>
   /** Bytes of payload after which an answer takes no more commands. */
-  readonly maxPayload: number
+  readonly maxPayloadBytes: number
 }
 
 export function createCommands(
   settings: Config['commands'],
-  { sessions, ids, denials, reports, maxPayload }: CommandOptions,
+  { sessions, ids, denials, reports, maxPayloadBytes }: CommandOptions,
 ): Commands {
   const { meter } = reports
   const { commandTopic } = settings
@@ -97,7 +97,7 @@ export function createCommands(
         continue
       }
       bytes += message.payload.length
-      const isFull = commands.length > 0 && bytes > maxPayload
+      const isFull = commands.length > 0 && bytes > maxPayloadBytes
       if (commands.length >= limit || isFull) return { commands, hasMore: true }
       commands.push(toCommand(entry, message))
       sessions.sent(session, entry)

@@ -92,7 +92,7 @@ function deviceOptions(config: Config, house: House) {
     keys: broker.keys,
     maxPollWaitSeconds: config.commands.maxPollWaitSeconds,
     mqtt: createMqttUpgrade(mqtt, guards.memory),
-    maxPayload: config.publishing.maxPayload,
+    maxPayloadBytes: config.publishing.maxPayloadBytes,
     onUpgradeRefused: createUpgradeLog(reports),
     influx: config.influx,
     onTooLarge: (door: Door, id: string, limit: number) =>

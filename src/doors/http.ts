@@ -22,7 +22,7 @@ export function readingOptions(config: Config, house: House) {
     reader: live.reader,
     trust: house.devices.trust.current,
     ...config.streams,
-    stall: config.http.stallMs,
+    stallMs: config.http.stallMs,
     onSlow: (door: Door, id: string) =>
       reports.warn(`${door}\0${id}`, { door, ...namedAt(door, id) }, 'a stream reader is too slow'),
   }

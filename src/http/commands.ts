@@ -19,7 +19,7 @@ export interface CommandRoutesOptions {
   /** The longest time that a request may wait, in seconds. */
   readonly maxPollWaitSeconds: number
   /** Bytes of the largest payload. */
-  readonly maxPayload: number
+  readonly maxPayloadBytes: number
 }
 
 /** The answer of `GET /commands`. */
@@ -53,7 +53,7 @@ const ID = '/commands/:id'
 
 /** The commands that wait for the device that asks: it reads them, acknowledges them, or replies to them. */
 export function commandRoutes(app: App, options: CommandRoutesOptions): void {
-  const { commands, relay, maxPollWaitSeconds, maxPayload } = options
+  const { commands, relay, maxPollWaitSeconds, maxPayloadBytes } = options
 
   const taking = takeQuery(maxPollWaitSeconds)
   const route = { config: { operation: 'readCommands' }, schema: { querystring: taking } }
@@ -94,7 +94,7 @@ export function commandRoutes(app: App, options: CommandRoutesOptions): void {
       config: { operation: 'acknowledgeCommand' },
       schema: { querystring: NOTHING },
       onRequest: takeAnyBody,
-      bodyLimit: maxPayload,
+      bodyLimit: maxPayloadBytes,
     },
     acknowledge,
   )
@@ -102,7 +102,7 @@ export function commandRoutes(app: App, options: CommandRoutesOptions): void {
   app.post(`${ID}/reply`, {
     config: { operation: 'replyToCommand' },
     schema: { querystring: REPLY },
-    bodyLimit: maxPayload,
+    bodyLimit: maxPayloadBytes,
     onRequest: takeAnyBody,
     async handler(request, reply) {
       const caller = callerOf(request)

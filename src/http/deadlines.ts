@@ -83,7 +83,7 @@ export function whenLate(request: object, refuse: (() => void) | null): void {
  */
 export function watchDeadlines(server: Server, options: DeadlineOptions): void {
   const { refuse, onCut, isShared = false } = options
-  const { requestTimeoutMs, requestRate, stallMs } = options.settings
+  const { requestTimeoutMs, bytesPerExtraSecond, stallMs } = options.settings
   const open = createChain<Exchange>()
   const connections = new Map<ServerHttp2Session, Connection>()
 
@@ -129,7 +129,7 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): void {
   }
 
   function allowed(ms: number, bytes: number): number {
-    return ms + (requestRate === 0 ? 0 : (bytes / requestRate) * 1000)
+    return ms + (bytesPerExtraSecond === 0 ? 0 : (bytes / bytesPerExtraSecond) * 1000)
   }
 
   function late(exchange: Exchange, now: number): void {

@@ -23,11 +23,11 @@ export function createMemoryGuards(
 ): MemoryGuards {
   const noteRefused = (named: (owner: string) => object) => (owner: string, kind: Kind) =>
     warn(`memory\0${owner}`, { ...named(owner), kind }, 'no room in memory for more')
-  const { perOwner } = settings
+  const { bytesPerOwner } = settings
   return {
     memory: createLedger(settings, noteRefused(ownerOf)),
     strangers: createLedger(
-      { total: perOwner, perOwner: Math.floor(perOwner / 4) },
+      { totalBytes: bytesPerOwner, bytesPerOwner: Math.floor(bytesPerOwner / 4) },
       noteRefused((address) => ({ address })),
     ),
   }

@@ -22,7 +22,7 @@ export interface PlainPublishOptions {
   readonly relay: Pick<Relay, 'publish'>
   readonly meter: Pick<Meter, 'published' | 'publishTook'>
   /** Bytes of the largest payload. */
-  readonly maxPayload: number
+  readonly maxPayloadBytes: number
 }
 
 /** A publish under way. */
@@ -43,12 +43,12 @@ const NOTHING: Buffer = Buffer.alloc(0)
  * whose hooks and objects would take most of the request's time. The route answers every other publish, in the same way.
  */
 export function createPlainPublish(
-  { gate, relay, meter, maxPayload }: PlainPublishOptions,
+  { gate, relay, meter, maxPayloadBytes }: PlainPublishOptions,
   { log, isStopping }: ShortcutContext,
 ): Shortcut {
   // a device sends to the same URL again and again
   const targets = createTopicMemo(targetIn, REMEMBERED)
-  const mostBytes = Math.min(maxPayload, SMALL_BYTES)
+  const mostBytes = Math.min(maxPayloadBytes, SMALL_BYTES)
 
   /** Null for a request that is not plain, or whose URL is wrong. */
   function targetOf({ method, url, headers }: Http2ServerRequest): PublishTarget | null {

@@ -21,7 +21,7 @@ export interface PublishOptions {
   readonly commands: Commands
   readonly meter: Meter
   /** Bytes of the largest payload. */
-  readonly maxPayload: number
+  readonly maxPayloadBytes: number
   /** Called for each device whose body or payload is larger than the limit, in bytes. */
   onTooLarge(door: Door, id: string, limit: number): void
 }
@@ -41,12 +41,12 @@ export const PUBLISHED = {
 /** `POST /topics/{topic}`: one reading, byte for byte. */
 export function publishRoute(
   app: App,
-  { relay, keys, commands, meter, maxPayload, onTooLarge }: PublishOptions,
+  { relay, keys, commands, meter, maxPayloadBytes, onTooLarge }: PublishOptions,
 ): void {
   app.post(`${PUBLISH_PREFIX}*`, {
     config: { operation: 'publish', decodesBody: true },
     schema: { querystring: PUBLISH },
-    bodyLimit: maxPayload,
+    bodyLimit: maxPayloadBytes,
     onRequest: takeAnyBody,
     async onError(request, _reply, error) {
       const { code } = toGatewayError(error)
@@ -54,7 +54,7 @@ export function publishRoute(
       if (code === 'internal_error') return
       const { door, identity } = callerOf(request)
       const isTooLarge = code === 'payload_too_large'
-      if (isTooLarge) onTooLarge(door, identity.id, maxPayload)
+      if (isTooLarge) onTooLarge(door, identity.id, maxPayloadBytes)
       meter.published(door, 0, isTooLarge ? 'too_large' : 'invalid')
     },
     async handler(request, reply) {

@@ -96,7 +96,7 @@ export async function openFunction(config: Config, log: Logger): Promise<Gateway
         'This gateway runs as a function that stops after each answer, so it has no commands. Use a gateway that runs all the time.',
       ),
       maxPollWaitSeconds: config.commands.maxPollWaitSeconds,
-      maxPayload: config.publishing.maxPayload,
+      maxPayloadBytes: config.publishing.maxPayloadBytes,
       influx: config.influx,
       onTooLarge: (door, id, limit) =>
         reports.warn(

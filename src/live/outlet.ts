@@ -11,9 +11,9 @@ export interface Sink {
 
 export interface OutletLimits {
   /** Bytes that may wait for one reader. */
-  readonly buffer: number
+  readonly bufferBytes: number
   /** Milliseconds that a reader may read nothing while bytes wait. */
-  readonly stall: number
+  readonly stallMs: number
 }
 
 /** The stream that an outlet writes for. */
@@ -48,14 +48,14 @@ export class Outlet {
 
   write(bytes: Buffer): void {
     // only bytes that waited before count: one event may be larger than the limit
-    if (this.#stalled !== null && this.#to.writableLength > this.#limits.buffer)
+    if (this.#stalled !== null && this.#to.writableLength > this.#limits.bufferBytes)
       this.#owner.cutOff()
     else if (!this.#to.write(bytes)) this.#full()
   }
 
   #full(): void {
     if (this.#stalled === null) {
-      this.#stalled = setTimeout(tooSlow, this.#limits.stall, this.#owner).unref()
+      this.#stalled = setTimeout(tooSlow, this.#limits.stallMs, this.#owner).unref()
       this.#to.once('drain', () => this.#taken())
     }
     if (!this.#hasRoom()) this.#owner.cutOff()
@@ -80,7 +80,7 @@ export class Outlet {
   /** Sets how many bytes wait for the reader elsewhere. */
   waiting(bytes: number): void {
     this.#outside = bytes
-    if (bytes > this.#limits.buffer || !this.#hasRoom()) this.#owner.cutOff()
+    if (bytes > this.#limits.bufferBytes || !this.#hasRoom()) this.#owner.cutOff()
   }
 
   /**

@@ -39,7 +39,7 @@ export interface MqttOptions {
   readonly turns: Turns
   readonly settings: Config['mqtt']
   /** Bytes of the largest payload. */
-  readonly maxPayload: number
+  readonly maxPayloadBytes: number
   /** Milliseconds that a client may take nothing while it is behind. */
   readonly stallMs: number
 }
@@ -64,7 +64,7 @@ export function createMqttHost(options: MqttOptions): MqttHost {
     visits: createVisits(log),
     frames: createSharedFrames(sessions.now),
     join: createSharedJoin(),
-    maxPacket: options.maxPayload + MAX_TOPIC_BYTES + MAX_PROPERTIES_BYTES + OVERHEAD_BYTES,
+    maxPacket: options.maxPayloadBytes + MAX_TOPIC_BYTES + MAX_PROPERTIES_BYTES + OVERHEAD_BYTES,
   }
 
   /** Like any other message: valid, allowed now, and counted. Rejects while the broker takes nothing. */

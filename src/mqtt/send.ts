@@ -39,7 +39,7 @@ export function createSender(
 ): Sender {
   const { session, access, terms, wire, door, holds } = client
   const { sessions, meter, settings, frames } = world
-  const { clientBuffer } = settings
+  const { clientBufferBytes } = settings
   const { version } = terms
   const window = session.isStored
     ? Math.min(terms.receiveMaximum, settings.maxInflight)
@@ -81,7 +81,7 @@ export function createSender(
 
   function hasRoomFor(part: number): boolean {
     const bytes = wire.waiting() + (session.isStored ? 0 : queued())
-    return bytes <= clientBuffer * part && wire.hasRoom()
+    return bytes <= clientBufferBytes * part && wire.hasRoom()
   }
 
   /** Bytes of memory that wait for acknowledgements in a session that ends with its connection. */
@@ -141,7 +141,7 @@ export function createSender(
   function mayGoOn(): boolean {
     return (
       client.isOpen() &&
-      wire.waiting() < clientBuffer &&
+      wire.waiting() < clientBufferBytes &&
       session.queue.inFlight() < window &&
       wire.hasRoom()
     )
@@ -163,7 +163,7 @@ export function createSender(
     }
     if (stored.length > 0) sendStored(stored)
     if (!session.isStored) holds.queue.resize(queued())
-    if (wire.waiting() >= clientBuffer) stall.behind()
+    if (wire.waiting() >= clientBufferBytes) stall.behind()
   }
 
   function sendStored(packets: readonly Buffer[]): void {

@@ -4,8 +4,13 @@ import { createRelay, type Relay, type RelayOptions } from './relay.ts'
 
 /** The relay, with the limits from the settings. */
 export function createIntake(
-  { rate, burst, maxPayload, timeBounds }: Config['publishing'],
+  { rate, burst, maxPayloadBytes, timeBounds }: Config['publishing'],
   parts: Pick<RelayOptions, 'broker' | 'denials' | 'meter'>,
 ): Relay {
-  return createRelay({ ...parts, rateLimit: createRateLimit(rate, burst), maxPayload, timeBounds })
+  return createRelay({
+    ...parts,
+    rateLimit: createRateLimit(rate, burst),
+    maxPayloadBytes,
+    timeBounds,
+  })
 }

@@ -73,7 +73,7 @@ export interface RelayOptions {
   readonly meter: Meter
   readonly rateLimit: Pick<RateLimit, 'take'>
   /** Bytes of the largest payload. */
-  readonly maxPayload: number
+  readonly maxPayloadBytes: number
   readonly timeBounds: TimeBounds
 }
 
@@ -90,7 +90,7 @@ export function createRelay({
   denials,
   meter,
   rateLimit,
-  maxPayload,
+  maxPayloadBytes,
   timeBounds,
 }: RelayOptions): Relay {
   // an empty string means no problem
@@ -108,7 +108,8 @@ export function createRelay({
     if (wait > 0) return ['rate_limited', tooFast(wait)]
     const problem = origin ? problems.of(topic) : readingTopicProblem(topic)
     if (problem) return ['invalid', new GatewayError('topic_invalid', `The topic ${problem}.`)]
-    if (payload.length > maxPayload) return ['too_large', tooLarge(payload.length, maxPayload)]
+    if (payload.length > maxPayloadBytes)
+      return ['too_large', tooLarge(payload.length, maxPayloadBytes)]
     if (properties !== null) {
       if (properties.payloadFormatIndicator === 1 && !isUtf8(payload))
         return ['invalid', new GatewayError('body_invalid', NOT_UTF8)]

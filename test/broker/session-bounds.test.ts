@@ -38,7 +38,7 @@ function asking(name: string): RequestedSubscription {
 
 describe('the room that the sessions of one device share', () => {
   it('is free again when a session ends, and not before', async () => {
-    const memory = createLedger({ total: 1e6, perOwner: 40_000 })
+    const memory = createLedger({ totalBytes: 1e6, bytesPerOwner: 40_000 })
     const { store, subscribe, unsubscribe } = await open(
       { sharedSubscriptionsPerDevice: 5 },
       () => {},

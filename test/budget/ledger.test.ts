@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { createLedger, type Hold, KINDS, type Kind } from '../../src/budget/ledger.ts'
 
-const LIMITS = { total: 4096, perOwner: 2048 }
+const LIMITS = { totalBytes: 4096, bytesPerOwner: 2048 }
 const LASTING: readonly Kind[] = ['session', 'subscription', 'will']
 
 describe('the ledger of memory', () => {
@@ -37,10 +37,10 @@ describe('the ledger of memory', () => {
               ledger.held(each),
               sum((of) => of.kind === each),
             )
-          assert.ok(sum(() => true) <= LIMITS.total)
-          assert.ok(sum((of) => LASTING.includes(of.kind)) <= LIMITS.total / 2)
+          assert.ok(sum(() => true) <= LIMITS.totalBytes)
+          assert.ok(sum((of) => LASTING.includes(of.kind)) <= LIMITS.totalBytes / 2)
           const owners = ['a', 'b', 'c', 'd'].map((name) => sum((of) => of.owner === name))
-          for (const held of owners) assert.ok(held <= LIMITS.perOwner)
+          for (const held of owners) assert.ok(held <= LIMITS.bytesPerOwner)
           assert.equal(ledger.owners(), owners.filter((held) => held > 0).length)
         }
         for (const { hold } of holds.values()) hold.release()

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { resolve } from 'node:path'
 import { describe, it } from 'node:test'
 import { loadConfig, unknownVariables } from '../../src/config/load.ts'
-import { SETTING_NAMES, SETTINGS, type SettingName } from '../../src/config/schema.ts'
+import { SCHEMA, SETTING_NAMES, SETTINGS, type SettingName } from '../../src/config/schema.ts'
+import { type Lookup, shape } from '../../src/config/setting.ts'
 import { MiB } from '../../src/config/units.ts'
+import type { Parse } from '../../src/config/values/parse.ts'
 
 const aclFile = 'permission.acl'
 
@@ -38,6 +40,24 @@ describe('settings', () => {
     }
   })
 
+  it('have the unit of their value at the end of its name in the configuration', () => {
+    const members = (group: object): [member: string, name: string][] =>
+      Object.entries(group).flatMap(([key, value]) =>
+        typeof value === 'string' ? [[key, value]] : members(value),
+      )
+    const byUnit: Record<string, number> = {}
+    for (const [member, name] of members(shape(SCHEMA, ((one: string) => one) as Lookup))) {
+      const { parse }: { parse: Parse<unknown> } = SETTINGS[name as SettingName]
+      const { form, most } = parse
+      const isInMs = most !== undefined && parse(most) === 1000 * Number(most)
+      const unit = form === 'SIZE' ? 'Bytes' : isInMs ? 'Ms' : ''
+      const isNamed = unit === 'Bytes' ? /bytes/i : new RegExp(`${unit}$`)
+      assert.match(member, isNamed, name)
+      byUnit[unit] = (byUnit[unit] ?? 0) + 1
+    }
+    assert.ok((byUnit.Bytes ?? 0) > 15 && (byUnit.Ms ?? 0) > 15, JSON.stringify(byUnit))
+  })
+
   it('find files in WOTT_CERTS_DIR unless they are named', () => {
     const { trust, access } = loadConfig(
       { WOTT_CERTS_DIR: 'certs', WOTT_KEY_FILE: '/run/key.pem' },
@@ -65,9 +85,9 @@ describe('settings', () => {
       WOTT_MAX_CONNECTIONS: '10',
     }
     const { broker, connections, proxy } = loadConfig(environment, { aclFile })
-    const { totalBytesPerDevice, sessionsPerDevice, retainedBytesPerDevice } = broker.limits
+    const { queuedBytesPerDevice, sessionsPerDevice, retainedBytesPerDevice } = broker.limits
     assert.deepEqual(
-      [totalBytesPerDevice, sessionsPerDevice, retainedBytesPerDevice],
+      [queuedBytesPerDevice, sessionsPerDevice, retainedBytesPerDevice],
       [512 * MiB, 51, MiB],
     )
     assert.equal(broker.retention.bytesPerDevice, 5 * MiB)

@@ -78,7 +78,7 @@ describe('a plain publish', () => {
       },
       door: 'proxy',
     })
-    const options = { relay: { publish }, meter, maxPayload: 1000, gate }
+    const options = { relay: { publish }, meter, maxPayloadBytes: 1000, gate }
     app = createApp({
       ...HTTP_LIMITS,
       ...UNLIMITED,

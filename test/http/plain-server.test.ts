@@ -23,7 +23,7 @@ import { END_HEADERS, FRAME, frame, hpack, PREFACE } from '../support/raw-http2.
 const SETTINGS = {
   ...HTTP_LIMITS.settings,
   requestTimeoutMs: 1_000,
-  requestRate: 0,
+  bytesPerExtraSecond: 0,
 }
 const GET = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
 const NOBODY = '/nobody'

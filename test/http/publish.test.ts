@@ -19,7 +19,7 @@ function open(publish: Relay['publish'], named = true) {
     relay: { publish },
     keys: openKeys(),
     commands: createNoCommands('off'),
-    maxPayload: 10,
+    maxPayloadBytes: 10,
     onTooLarge() {},
     meter: { ...silentMeter, published: (_door, _qos, result) => counted.push(result) },
   })

@@ -197,7 +197,7 @@ describe('what a stream sends before live events', () => {
     )
     const { stream, payloads, counted, shut, letGo } = prepareStream({
       retained: Promise.resolve(all),
-      buffer: 10,
+      bufferBytes: 10,
     })
     shut()
     const opened = stream()

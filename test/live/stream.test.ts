@@ -47,7 +47,7 @@ describe('a stream that joins', () => {
     hub.deliver(first)
     const { stream, shut, counted } = prepareStream({
       hub,
-      buffer: 10,
+      bufferBytes: 10,
       lastEventId: ids.of(first.sequence),
       log: { oldest: () => 0, gapsAfter: () => ['restart', 'overload', 'damaged'] },
     })
@@ -118,7 +118,7 @@ describe('a stream that replays', () => {
   })
 
   it('keeps no own copy of waiting messages while retained ones are read', async () => {
-    const { opened, resolve, hub, counted, payloads } = replaying({ buffer: 1000 })
+    const { opened, resolve, hub, counted, payloads } = replaying({ bufferBytes: 1000 })
     for (let count = 0; count < 200; count++) hub.deliver(delivery('x'.repeat(10)))
     resolve([])
     await opened
@@ -130,7 +130,7 @@ describe('a stream that replays', () => {
     const hub = newHub()
     const lastEventId = ids.of(latestNumber())
     for (let count = 0; count < 50; count++) hub.deliver(delivery('missed'))
-    const { stream, counted, shut } = prepareStream({ hub, lastEventId, buffer: 1000 })
+    const { stream, counted, shut } = prepareStream({ hub, lastEventId, bufferBytes: 1000 })
     shut()
     void stream()
     await setImmediate()
@@ -223,7 +223,7 @@ describe('a stream that is live', () => {
   })
 
   it('is disconnected when too much waits', async () => {
-    const { stream, hub, counted, shut, sink } = prepareStream({ buffer: 200 })
+    const { stream, hub, counted, shut, sink } = prepareStream({ bufferBytes: 200 })
     await stream()
     shut()
     for (let count = 0; count < 3; count++) hub.deliver(delivery('x'.repeat(80)))
@@ -236,7 +236,7 @@ describe('a stream that is live', () => {
 
   it('is disconnected when its full sink accepts nothing for long enough', async (context) => {
     const timers = withTimers(context)
-    const { stream, hub, counted, shut, letGo } = prepareStream({ stall: 1000 })
+    const { stream, hub, counted, shut, letGo } = prepareStream({ stallMs: 1000 })
     await stream()
     shut()
     hub.deliver(delivery('x'.repeat(200)))

@@ -41,7 +41,7 @@ function open(publish: Broker['publish'] = async () => {}) {
         return wait
       },
     },
-    maxPayload: 3,
+    maxPayloadBytes: 3,
     timeBounds: { pastMs: 60_000, futureMs: 1_000 },
   })
   const identity = { id: 'device', serial: '', fingerprint256: '', notAfter: 0 }

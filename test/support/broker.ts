@@ -20,7 +20,7 @@ export async function openMqtt(
   change: (options: MqttOptions) => Partial<MqttOptions> = () => ({}),
 ): Promise<{ broker: OpenedBroker; host: MqttHost }> {
   const config = loadConfig({}, { broker: address, aclFile: '/dev/null' })
-  const { maxPayload, timeBounds } = config.publishing
+  const { maxPayloadBytes, timeBounds } = config.publishing
   const log = pino({ level: 'silent' })
   const acl = aclOf(rules)
   const memory = createUnlimitedLedger()
@@ -38,7 +38,7 @@ export async function openMqtt(
     denials: { note() {} },
     meter: silentMeter,
     rateLimit: createRateLimit(0, 1),
-    maxPayload,
+    maxPayloadBytes,
     timeBounds,
   })
   const options: MqttOptions = {
@@ -51,7 +51,7 @@ export async function openMqtt(
     meter: silentMeter,
     log,
     settings: config.mqtt,
-    maxPayload,
+    maxPayloadBytes,
     stallMs: config.http.stallMs,
   }
   const host = createMqttHost({ ...options, ...change(options) })

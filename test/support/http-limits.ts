@@ -2,7 +2,7 @@
 export const HTTP_LIMITS = {
   settings: {
     requestTimeoutMs: 30_000,
-    requestRate: 4096,
+    bytesPerExtraSecond: 4096,
     stallMs: 30_000,
     maxRequestsPerConnection: 100_000,
     strangerRequestRate: 100,

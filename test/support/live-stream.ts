@@ -44,8 +44,8 @@ interface Options extends Pick<StreamRequest, 'ended' | 'heartbeat' | 'lastEvent
   filters?: readonly string[]
   retained?: Promise<Delivery[]>
   log?: Partial<BrokerLog>
-  buffer?: number
-  stall?: number
+  bufferBytes?: number
+  stallMs?: number
   hub?: FedHub
   access?: Access
 }
@@ -93,8 +93,8 @@ export function newHub(messages = 10_000): FedHub {
 export function prepareStream(options: Options = {}) {
   const {
     retained = Promise.resolve([]),
-    buffer = 1_000_000,
-    stall = 1000,
+    bufferBytes = 1_000_000,
+    stallMs = 1000,
     hub = newHub(),
     access = accessTo('#'),
     log = {},
@@ -134,8 +134,8 @@ export function prepareStream(options: Options = {}) {
       },
       {
         hub,
-        buffer,
-        stall,
+        bufferBytes,
+        stallMs,
         onSlow: (door, id) => counted.push(`${door} ${id}`),
         broker: { retained: () => retained, log: brokerLog } as unknown as Broker,
         meter: {

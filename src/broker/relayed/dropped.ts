@@ -11,14 +11,16 @@ import { readingTopicProblem } from '../../topic/topic.ts'
 const REMEMBERED = { topics: 10_000, size: 1_000_000 }
 
 /** Why a message from the other broker is dropped, because the gateway's own rules would have refused it; null for all others. */
-export function createDropReasons(maxPayload: number): (message: Message) => UplinkDrop | null {
+export function createDropReasons(
+  maxPayloadBytes: number,
+): (message: Message) => UplinkDrop | null {
   // empty for none
   const problems = createTopicMemo((topic) => readingTopicProblem(topic) ?? '', REMEMBERED)
 
   return ({ topic, payload, properties }) => {
     if (problems.of(topic) !== '') return 'topic_invalid'
     const isTooLarge =
-      payload.length > maxPayload ||
+      payload.length > maxPayloadBytes ||
       (properties !== null &&
         ((properties.userProperties?.length ?? 0) > MAX_USER_PROPERTIES ||
           propertiesByteLength(properties) > MAX_PROPERTIES_BYTES))

@@ -24,7 +24,7 @@ export interface InflowOptions
   openLocal(demand: Demand): Broker & SessionBroker
   toMessage(message: UplinkMessage): Message
   /** Bytes of the largest payload. */
-  readonly maxPayload: number
+  readonly maxPayloadBytes: number
   onDropped(reason: UplinkDrop, topic: string): void
 }
 
@@ -53,9 +53,9 @@ const ABILITIES: Abilities = {
 }
 
 export function createInflow(options: InflowOptions): Inflow {
-  const { uplink, reader, retained, toMessage, maxPayload, onDropped } = options
+  const { uplink, reader, retained, toMessage, maxPayloadBytes, onDropped } = options
   const times = createAwayTimes()
-  const dropReasonOf = createDropReasons(maxPayload)
+  const dropReasonOf = createDropReasons(maxPayloadBytes)
   const listening = new Set<OnBack>()
   let latest = 0
   let isClosed = false

@@ -84,7 +84,7 @@ export async function openRelayed(options: RelayedOptions): Promise<RelayedBroke
       keepAliveSeconds: connection.keepAliveSeconds,
       deadlineMs: connection.timeoutMs,
       maxPending: { messages: connection.pending, bytes: connection.pendingBytes },
-      maxPacket: rules.maxPayload + PACKET_BYTES,
+      maxPacket: rules.maxPayloadBytes + PACKET_BYTES,
     })
   }
 
@@ -171,12 +171,12 @@ function openInflow(
   connections: Pick<InflowOptions, 'uplink' | 'reader'>,
 ): Inflow {
   const { idProperty } = settings
-  const { maxPayload, timeBounds, idPattern } = rules
+  const { maxPayloadBytes, timeBounds, idPattern } = rules
   const ids = createTopicMemo((text) => (idPattern.test(text) ? 'id' : 'other'), REMEMBERED)
   return createInflow({
     ...connections,
     openLocal,
-    maxPayload,
+    maxPayloadBytes,
     releaseMs: settings.releaseMs,
     retained: store.retained,
     always: settings.subscribe ?? [],

@@ -22,11 +22,11 @@ export function createCopyCounts(
   bundles: Bundles,
   makeRoom: (session: QueuedSession) => void,
 ) {
-  const most = Math.min(COUNTED_AT_ONCE, limits.queueMessages / PART_OF_LIMIT)
+  const most = Math.min(COUNTED_AT_ONCE, limits.messagesPerSession / PART_OF_LIMIT)
   const mostBytes = Math.min(
     BYTES_AT_ONCE,
-    limits.queueBytes / PART_OF_LIMIT,
-    limits.totalBytesPerDevice / PART_OF_LIMIT,
+    limits.bytesPerSession / PART_OF_LIMIT,
+    limits.queuedBytesPerDevice / PART_OF_LIMIT,
   )
   let uncounted = 0
   let uncountedBytes = 0
@@ -67,7 +67,7 @@ export function createCopyCounts(
     list: BundleList<Bundle>,
     dropped: { readonly bundle: Bundle; copies: number }[],
   ): void {
-    const over = queue.length() - limits.queueMessages
+    const over = queue.length() - limits.messagesPerSession
     if (over <= 0 || queue.unsent() > 0 || away.audiences.size > 1) return
     const from = list.after(away.mark)
     const oldest = dropped.slice(from, from + over)
@@ -98,7 +98,7 @@ export function createCopyCounts(
 
 /** Whether the queues of the session's device are below its limit. */
 export function hasShare({ totals }: QueuedSession, limits: Limits): boolean {
-  return totals.bytes < limits.totalBytesPerDevice
+  return totals.bytes < limits.queuedBytesPerDevice
 }
 
 function countIn(session: QueuedSession, added: readonly Bundle[], bytes: number): void {

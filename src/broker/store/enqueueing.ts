@@ -26,7 +26,7 @@ export function createEnqueueing(
   ): { places: [Session, QueueEntry][]; bundles: Bundle[] } {
     if (recipients.length + cohorts.length === 0) return { places: [], bundles: [] }
     const shared = messages.create(message)
-    if (messages.bytes + shared.bytes > limits.totalBytes) {
+    if (messages.bytes + shared.bytes > limits.queuedBytes) {
       const members = cohorts.reduce((sum, { matches }) => sum + matches.length, 0)
       onBound('total_bytes', recipients.length + members)
       return { places: [], bundles: [] }
@@ -47,7 +47,7 @@ export function createEnqueueing(
     const retain = retainAsPublished && shared.message.retain
     const bytes = entryBytes(shared.bytes, identifiers)
     // whether a queue refuses the message has to be found out one by one
-    const isOneByOne = limits.whenFull === 'refuse' || bytes > limits.queueBytes
+    const isOneByOne = limits.whenFull === 'refuse' || bytes > limits.bytesPerSession
     const { audience, apart } = isOneByOne
       ? { audience: null, apart: matches }
       : absent.membersOf(cohort)
@@ -74,7 +74,7 @@ export function createEnqueueing(
 
   /** The sessions of one device must not take the memory that is for all. */
   function hasShare({ totals }: Session, bytes: number): boolean {
-    if (totals.bytes + bytes <= limits.totalBytesPerDevice) return true
+    if (totals.bytes + bytes <= limits.queuedBytesPerDevice) return true
     onBound('total_bytes', 1)
     return false
   }
@@ -82,12 +82,13 @@ export function createEnqueueing(
   function mayTake(session: Session, bytes: number): boolean {
     const { queue } = session
     const isFull =
-      queue.length() >= limits.queueMessages || queue.bytes() + bytes > limits.queueBytes
+      queue.length() >= limits.messagesPerSession || queue.bytes() + bytes > limits.bytesPerSession
     // expired messages make room first
     if (isFull) eviction.expire(session)
     const refuses = limits.whenFull === 'refuse'
-    if (refuses && queue.length() >= limits.queueMessages) onBound('queue_messages', 1)
-    else if ((refuses ? queue.bytes() : 0) + bytes > limits.queueBytes) onBound('queue_bytes', 1)
+    if (refuses && queue.length() >= limits.messagesPerSession) onBound('queue_messages', 1)
+    else if ((refuses ? queue.bytes() : 0) + bytes > limits.bytesPerSession)
+      onBound('queue_bytes', 1)
     else return true
     return false
   }

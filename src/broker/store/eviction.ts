@@ -16,8 +16,9 @@ export function createEviction(
   function makeRoom(session: QueuedSession): void {
     const { queue } = session
     for (;;) {
-      const tooMany = queue.length() > limits.queueMessages
-      const oldest = tooMany || queue.bytes() > limits.queueBytes ? oldestOf(session) : undefined
+      const tooMany = queue.length() > limits.messagesPerSession
+      const oldest =
+        tooMany || queue.bytes() > limits.bytesPerSession ? oldestOf(session) : undefined
       if (!oldest) return
       discardOldest(session, oldest)
       onBound(tooMany ? 'queue_messages' : 'queue_bytes', 1)

@@ -31,7 +31,10 @@ export function createQueueing(context: StoreContext, sessions: Sessions) {
     hasRoomForRetained({ queue }: Session): boolean {
       const length = queue.length()
       const bytes = queue.bytes()
-      return length === 0 || (length * 2 < limits.queueMessages && bytes * 2 < limits.queueBytes)
+      return (
+        length === 0 ||
+        (length * 2 < limits.messagesPerSession && bytes * 2 < limits.bytesPerSession)
+      )
     },
     /** Queues a copy for a session that ends with its connection. */
     push(session: Session, message: Delivery, recipient: QueueRecipient, bytes: number): void {

@@ -11,7 +11,7 @@ export const HTTP_SETTINGS = section('HTTP requests', 'operations.md#limits', {
     '30',
     'seconds that an HTTP request may take to arrive, headers and body together',
   ),
-  requestRate: setting(
+  bytesPerExtraSecond: setting(
     'requestRate',
     bytes(0, 1024 * MiB),
     '4KiB',

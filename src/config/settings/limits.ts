@@ -7,13 +7,13 @@ export const LIMITS_SETTINGS = section(
   'Sessions, retained messages and requests that are sent again',
   'broker.md#sessions',
   {
-    queueMessages: setting(
+    messagesPerSession: setting(
       'sessionQueue',
       integer(1, 10_000_000),
       '1000',
       'maximum number of QoS 1 and 2 messages that wait for one session',
     ),
-    queueBytes: setting(
+    bytesPerSession: setting(
       'sessionQueueBytes',
       bytes(KiB, 1024 * MiB),
       '16MiB',
@@ -25,13 +25,13 @@ export const LIMITS_SETTINGS = section(
       'drop-oldest',
       'what happens when the queue of a session is full: drop its oldest unsent message, or refuse the new message',
     ),
-    totalBytes: setting(
+    queuedBytes: setting(
       'queueBytes',
       bytes(KiB),
       '128MiB',
       'maximum size of the messages that wait for all sessions together',
     ),
-    totalBytesPerDevice: derived(
+    queuedBytesPerDevice: derived(
       'queueBytesPerDevice',
       bytes(KiB),
       (value) => Math.ceil(value<number>('queueBytes') / 2),

@@ -4,13 +4,13 @@ import { bytes } from '../values/plain.ts'
 
 /** The memory of all clients: `config.memory`. */
 export const MEMORY_SETTINGS = section('Memory', 'operations.md#limits', {
-  total: setting(
+  totalBytes: setting(
     'memoryBytes',
     bytes(MiB),
     '128MiB',
     'maximum memory that requests, connections and sessions of all devices and viewers may use together (queues, retained messages and history have their own limits); a quarter is reserved for those that use little',
   ),
-  perOwner: setting(
+  bytesPerOwner: setting(
     'memoryBytesPerDevice',
     bytes(64 * KiB),
     '32MiB',

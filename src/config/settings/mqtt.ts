@@ -4,7 +4,7 @@ import { bytes, choice, integer, secondsAsMs } from '../values/plain.ts'
 
 /** MQTT clients: `config.mqtt`. */
 export const MQTT_SETTINGS = section('MQTT clients', 'broker.md', {
-  clientBuffer: setting(
+  clientBufferBytes: setting(
     'clientBuffer',
     bytes(16 * KiB, 1024 * MiB),
     '4MiB',

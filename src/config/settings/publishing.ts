@@ -4,7 +4,12 @@ import { bytes, integer, secondsAsMs } from '../values/plain.ts'
 
 /** What a device may publish: `config.publishing`. */
 export const PUBLISHING_SETTINGS = section('Publishing', 'api.md', {
-  maxPayload: setting('maxPayload', bytes(1, 64 * MiB), '128KiB', 'maximum payload of one message'),
+  maxPayloadBytes: setting(
+    'maxPayload',
+    bytes(1, 64 * MiB),
+    '128KiB',
+    'maximum payload of one message',
+  ),
   rate: setting(
     'publishRate',
     integer(0, 1_000_000),

@@ -22,7 +22,7 @@ export const STREAMS_SETTINGS = section('Event streams', 'streams.md', {
     '100',
     'maximum number of open event streams of one device or viewer',
   ),
-  buffer: setting(
+  bufferBytes: setting(
     'streamBuffer',
     bytes(KiB, 1024 * MiB),
     '1MiB',

@@ -6,7 +6,7 @@ for (const { name, open } of KINDS)
   describe(`the bounds of queues, ${name}`, () => {
     test('a full queue drops its oldest unsent message', async () => {
       const { counts, onBound } = createTally()
-      const { connect, publish } = await open({ limits: { queueMessages: 3 }, onBound })
+      const { connect, publish } = await open({ limits: { messagesPerSession: 3 }, onBound })
       const a = await connect('a')
       await a.subscribe('#', 1)
       await publish('x', '1')
@@ -69,7 +69,7 @@ for (const { name, open } of KINDS)
 
     test('the queues of one device leave room for those of others', async () => {
       const { counts, onBound } = createTally()
-      const { connect, publish } = await open({ limits: { totalBytesPerDevice: 10 }, onBound })
+      const { connect, publish } = await open({ limits: { queuedBytesPerDevice: 10 }, onBound })
       const first = await connect('greedy/1')
       const second = await connect('greedy/2')
       const modest = await connect('modest/1')

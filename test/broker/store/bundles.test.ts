@@ -46,7 +46,7 @@ for (const { name, open } of KINDS)
 
     test('is dropped, oldest first, where a queue is full, and counted', async () => {
       const { counts, onBound } = createTally()
-      const at = await open({ limits: { queueMessages: 3 }, onBound })
+      const at = await open({ limits: { messagesPerSession: 3 }, onBound })
       await joinAndLeave(at)
       for (const payload of ['1', '2', '3', '4', '5']) await at.publish('x', payload)
       for (const member of MEMBERS) assert.deepEqual(await queuedBy(at, member), ['3', '4', '5'])
@@ -56,7 +56,7 @@ for (const { name, open } of KINDS)
 
     test('is refused by each queue where queues refuse, and where it is too large', async () => {
       const { counts, onBound } = createTally()
-      const limits = { queueMessages: 1, queueBytes: 5, whenFull: 'refuse' } as const
+      const limits = { messagesPerSession: 1, queueBytes: 5, whenFull: 'refuse' } as const
       const at = await open({ limits, onBound })
       await joinAndLeave(at)
       for (const payload of ['123456', '1', '2']) await at.publish('x', payload)
@@ -94,7 +94,7 @@ for (const { name, open } of KINDS)
 
     test('counts against the share of each device', async () => {
       const { counts, onBound } = createTally()
-      const at = await open({ limits: { totalBytesPerDevice: 4 }, onBound })
+      const at = await open({ limits: { queuedBytesPerDevice: 4 }, onBound })
       const names = MEMBERS.map((member, n) => `${n < 2 ? 'device' : `device${n}`}/${member}`)
       for (const client of await join(at, names)) client.leave()
       for (let n = 0; n < 10; n++) await at.publish('x', '1')
@@ -160,7 +160,7 @@ describe('a message that waits for many absent sessions', () => {
 
   test('does not come back after a restart to a session that had no room for it', async () => {
     const directory = temporaryDirectory()
-    const limits = { queueMessages: 3 }
+    const limits = { messagesPerSession: 3 }
     const before = await openFile(directory, { limits })
     await joinAndLeave(before)
     const one = await before.connect('member0')
@@ -210,7 +210,7 @@ interface Model {
 }
 
 const MOST = 20
-const settings = { limits: { queueMessages: MOST } }
+const settings = { limits: { messagesPerSession: MOST } }
 
 const STEPS: Record<string, (model: Model, pick: number) => Promise<void>> = {
   async publish(model, pick) {

@@ -72,7 +72,7 @@ for (const { name, open } of KINDS)
     })
 
     test('free their room in a queue', async () => {
-      const { store, counts, clock, client, publish } = await opened({ queueMessages: 2 })
+      const { store, counts, clock, client, publish } = await opened({ messagesPerSession: 2 })
       await publish('x', '1')
       await publish('x', '2', { expires: 10 })
       clock.time = 10
@@ -86,7 +86,7 @@ for (const { name, open } of KINDS)
 
     for (const whenFull of ['drop-oldest', 'refuse'] as const)
       test(`make room for others, wherever they are in the queue: ${whenFull}`, async () => {
-        const { counts, clock, client, publish } = await opened({ queueMessages: 3, whenFull })
+        const { counts, clock, client, publish } = await opened({ messagesPerSession: 3, whenFull })
         await publish('x', 'lasts')
         for (const expires of [10, 20]) await publish('x', `until ${expires}`, { expires })
         clock.time = 10

@@ -96,7 +96,7 @@ for (const { name, open } of KINDS)
     })
 
     test('retained messages of a new subscription are queued with RETAIN, in half of the queue at most', async () => {
-      const { broker, connect, publish } = await open({ limits: { queueMessages: 4 } })
+      const { broker, connect, publish } = await open({ limits: { messagesPerSession: 4 } })
       const { sessions } = broker
       const a = await connect('a')
       await a.subscribe('#', 2)
