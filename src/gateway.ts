@@ -9,7 +9,7 @@ import { openBroker } from './broker/open.ts'
 import { followTopicsFile } from './catalog/follow.ts'
 import { createCommands } from './commands/commands.ts'
 import type { Config } from './config/load.ts'
-import { type Doors, openDoors } from './doors/doors.ts'
+import type { Doors } from './doors/doors.ts'
 import type { OpenDoors } from './doors/opener.ts'
 import { openFreshness } from './freshness/freshness.ts'
 import { createMemoryGuards } from './http/memory-guards.ts'
@@ -53,7 +53,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   const denials = createDenials(log)
   const accessOf = (user: string, clientId: string) => createAccess(acl, { user, clientId })
   let bridge: Bridge | null = null
-  const broker = await openBroker(config.broker, {
+  const openingBroker = openBroker(config.broker, {
     rules: { ...config.publishing, idPattern: config.trust.idPattern },
     accessOf,
     memory,
@@ -62,6 +62,9 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     forwarded: forwardedBy(config.bridge),
     onUnforwarded: (count) => bridge?.noteDeleted(count),
   })
+  // the doors take long to load; meanwhile the thread of the store starts
+  const loadingDoors = import('./doors/doors.ts')
+  const broker = await openingBroker
   building.defer(broker.close)
   const { sessions, forwarding } = broker
   const live = await openLive(broker, { newest: config.streams.newest, retention })
@@ -98,6 +101,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   let doors: Doors | null = null
   const proxied = () => doors?.proxied() ?? []
   building.use(await openOperators(config.access, { ...house, readings, proxied }))
+  const { openDoors } = await loadingDoors
   const opened = await openDoors(config, house, { metrics, readings, bridge })
   doors = building.use(opened)
 

@@ -14,6 +14,7 @@ import type { Forwarding } from './store/forwarding.ts'
 import { createSilentJournal, type Journal } from './store/journal.ts'
 import type { BoundReason } from './store/limits.ts'
 import type { AccessOf } from './store/sessions.ts'
+import { openSqliteJournal } from './store/sqlite-journal.ts'
 import type { TakenOver } from './store/sqlite-upgrade.ts'
 import { openStore } from './store/store.ts'
 
@@ -99,8 +100,6 @@ async function openJournal(
   options: BrokerOptions,
 ): Promise<Journal> {
   if (address.kind !== 'file') return createSilentJournal()
-  // SQLite and its thread are not loaded for a broker in memory
-  const { openSqliteJournal } = await import('./store/sqlite-journal.ts')
   const { log, forwarded = null } = options
   const logLimited = createLogLimit()
   return openSqliteJournal(
