@@ -31,10 +31,12 @@ describe('the rules for alerts', () => {
   })
 
   it('fire when they should, and only then', async () => {
-    const tests = join(import.meta.dirname, 'prometheus/wott-gateway.rules.test.yml')
-    await promtool('test', 'rules', tests)
+    const tests = ['wott-gateway', 'slow-alerts'].map((name) =>
+      join(import.meta.dirname, `prometheus/${name}.rules.test.yml`),
+    )
+    await promtool('test', 'rules', ...tests)
     const { groups } = parse(await readFile(RULES, 'utf8'))
-    const tested = await readFile(tests, 'utf8')
+    const tested = (await Promise.all(tests.map((file) => readFile(file, 'utf8')))).join('')
     const pages = await readFile(join(ROOT, 'docs/monitoring.md'), 'utf8')
     for (const { alert, annotations } of groups[0].rules) {
       assert.ok(tested.includes(alert), alert)
