@@ -55,11 +55,17 @@ export async function startSite(): Promise<Site> {
     ),
   )
 
-  async function look(): Promise<State> {
+  async function count(): Promise<Record<string, number>> {
     const { sessions, queued } = (await askGateway(join(store, ADMIN_SOCKET), 'info')) as StoreInfo
     const counts: Record<string, number> = { sessions, 'waiting messages': queued }
     for (const [, sample = '', value] of (await metricsOf(gateway.opsPort)).matchAll(COUNTED))
       counts[sample] = Number(value)
+    return counts
+  }
+
+  /** Takes more than a second of the gateway. */
+  async function look(): Promise<State> {
+    const counts = await count()
     const held = await gateway.ask<Held>('held')
     counts.descriptors = (await readdir(`/proc/${gateway.pid}/fd`)).length
     return { ...held, counts: { ...counts, ...held.counts } }
@@ -79,10 +85,11 @@ export async function startSite(): Promise<Site> {
     },
     async settle(before) {
       const deadline = performance.now() + SETTLE_MS
+      const isOver = () => performance.now() > deadline
+      while (!isEmpty(await count()) && !isOver()) await pause(LOOK_MS)
       for (;;) {
         const state = await look()
-        const isSettled = isEmpty(state) && (before === null || isBack(state, before))
-        if (isSettled || performance.now() > deadline) return state
+        if (before === null || isBack(state, before) || isOver()) return state
         await pause(LOOK_MS)
       }
     },
@@ -106,7 +113,7 @@ function settings(store: string, viewersFile: string): Record<string, string> {
 }
 
 /** Ignores the ops door, which the probe itself uses. */
-function isEmpty({ counts }: State): boolean {
+function isEmpty(counts: State['counts']): boolean {
   const clients = /^wott_(connections|streams)(?!.*"ops")/
   return Object.entries(counts).every(([name, value]) => value === 0 || !clients.test(name))
 }
