@@ -1,4 +1,5 @@
 import { Agent } from 'node:https'
+import { setTimeout as pause } from 'node:timers/promises'
 import { httpPost } from './clients.ts'
 import type { Cluster } from './cluster.ts'
 
@@ -19,6 +20,9 @@ export interface Readings extends Disposable {
   /** Stops after the last acknowledgement of each device. */
   stop(): Promise<void>
 }
+
+/** Milliseconds between an acknowledgement and the next reading of a device. */
+const PACE_MS = 50
 
 export async function startReadings(
   { pki, ports }: Pick<Cluster, 'pki' | 'ports'>,
@@ -42,6 +46,7 @@ export async function startReadings(
       counts[index] = (counts[index] ?? 0) + 1
       more.resolve()
       more = Promise.withResolvers()
+      await pause(PACE_MS)
     }
   }
 

@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { request } from 'node:https'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { connectAsync } from 'mqtt'
 import { revokeDevice } from '../../src/ca/devices.ts'
 import { CLOCK_SKEW_MS, DAY_MS } from '../../src/ca/validity.ts'
@@ -10,6 +11,7 @@ import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { CACERTS, type EnrolSite, type Pair, PEM, RENEW, startEnrolSite } from './site.ts'
 
 const LIFE_MS = 6_000
+const PACE_MS = 50
 const ACL = 'pattern readwrite %u/#\n'
 
 let site: EnrolSite
@@ -72,6 +74,7 @@ describe('a device whose certificate is short-lived', () => {
       while (!renewed) {
         if (!started && Date.now() >= due) started = renewing()
         statuses.push(await publish(held, id))
+        await pause(PACE_MS)
       }
       await started
       held = renewed
