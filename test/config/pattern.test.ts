@@ -58,9 +58,9 @@ describe('a pattern', () => {
           `${source} on ${JSON.stringify(whole)}`,
         )
       }),
-      { numRuns: 5000 },
+      { numRuns: 1000 },
     )
-    assert.ok(compared > 2500)
+    assert.ok(compared > 500)
   })
 
   it('is matched quickly, also with nested repetitions', () => {

@@ -10,7 +10,8 @@ import { conversation } from './random-conversations.ts'
 import type { Accept } from './stream-client.ts'
 import { type Blind, type Command, createTalk, type Got, type Sent } from './talk.ts'
 
-const RUNS = 500
+// npm run fuzz makes more
+const RUNS = 100
 /** So many turns of the event loop without a packet mean that both brokers are done. */
 const QUIET_TURNS = 10
 const IDENTITY = { id: 'device.d.wott.local', serial: '01', fingerprint256: '', notAfter: Infinity }
