@@ -1,5 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { BrowserContext, Page } from 'playwright-core'
 import { inviteViewer } from '../../src/viewer/invite.ts'
 import { temporaryFolder, run as wott } from '../cli/program.ts'
@@ -7,7 +7,10 @@ import { openBrowser } from './browser.ts'
 import { mqtt } from './clients.ts'
 import { startGateway, type TestGateway } from './gateway.ts'
 
-const STYLE = resolve(import.meta.dirname, '../../src/dashboard/style.css')
+/** A font that is the same on each machine; it comes with Debian's fontconfig. */
+const USE_FONT = `const font = new CSSStyleSheet()
+font.replaceSync(':root { font-family: "DejaVu Sans" }')
+document.adoptedStyleSheets.push(font)`
 const MINUTE = 60_000
 /** The fixed time of every page. */
 const NOW = Date.UTC(2026, 0, 15, 12)
@@ -111,21 +114,16 @@ export async function openStates(): Promise<StatesSite> {
       timezoneId: 'UTC',
       colorScheme: 'light',
       reducedMotion: 'reduce',
+      // for the log-in, which Chromium does not send
+      ignoreHTTPSErrors: true,
     })
     contexts.set(name, context)
-    // a font that is the same on each machine; it comes with Debian's fontconfig
-    await context.route('**/assets/style.css', async (route) => {
-      const style = await readFile(STYLE, 'utf8')
-      const body = `${style}\n:root { font-family: "DejaVu Sans" }`
-      await route.fulfill({ contentType: 'text/css', body })
-    })
+    await context.addInitScript(USE_FONT)
     await context.clock.setFixedTime(NOW)
     if (name !== null) {
       const code = await inviteViewer(at.viewersFile, name, 3_600_000)
-      const page = await context.newPage()
-      await page.goto(`${home}#invite=${code}`)
-      await page.locator(`#who:text-is("${name}")`).waitFor()
-      await page.close()
+      const answer = await context.request.post(`${home}session`, { data: { code } })
+      if (!answer.ok()) throw new Error(`${name} cannot log in: ${await answer.text()}`)
     }
     return context
   }

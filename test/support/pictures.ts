@@ -26,6 +26,7 @@ export async function openPictures(browser: Browser): Promise<Pictures> {
   await rm(SEEN, { recursive: true, force: true })
 
   async function differs(seen: Buffer, kept: Buffer): Promise<string | null> {
+    if (seen.equals(kept)) return null
     const urls = [seen, kept].map((png) => `data:image/png;base64,${png.toString('base64')}`)
     const { sizes, part } = await desk.evaluate<Compared>(
       `(${COMPARE})(${JSON.stringify([...urls, SQUARE, TOLERANCE])})`,
