@@ -1,3 +1,5 @@
+import { createRanks } from './ranks.ts'
+
 /**
  * Shares the event loop among devices. Who has not used up its share works at once; the others take turns, a slice each, and
  * all of them together leave most of each turn of the event loop to whoever comes next.
@@ -40,46 +42,69 @@ interface Piece {
   readonly least: number
 }
 
+/** What one device has done, and what of it waits. */
+interface Account {
+  /** What it has used up, on the scale of `allowed`. */
+  used: number
+  /** Empty also while the last piece of it is being done. */
+  readonly line: Piece[]
+  /** Whether it is among those who take turns. */
+  isWaiting: boolean
+}
+
 /** `onWait` is called whenever work has to wait for its turn. */
 export function createTurns(
   onWait: () => void = () => {},
   now: () => number = () => performance.now(),
 ): Turns {
-  const lines = new Map<string, Piece[]>()
-  // those who wait, by whole milliseconds of what they have used up, each in the order in which they came
-  const ranks = new Map<number, Set<string>>()
-  // what each has used up, on the scale of `allowed`
-  const used = new Map<string, number>()
+  const accounts = new Map<string, Account>()
+  // those who wait, by whole milliseconds of what they have used up
+  const ranks = createRanks<Account>()
+  // how many devices wait
+  let waiting = 0
   // what anybody may have used up by now
   let allowed = 0
   let allowedAt = now()
   let sweepAt = SWEEP_FROM
   let isPlanned = false
-  let working: { readonly key: string; readonly until: number } | null = null
+  let working: { readonly account: Account; readonly until: number } | null = null
+
+  function accountOf(key: string): Account {
+    const known = accounts.get(key)
+    if (known) return known
+    if (accounts.size >= sweepAt) sweep()
+    const account = { used: 0, line: [], isWaiting: false }
+    accounts.set(key, account)
+    return account
+  }
+
+  function sweep(): void {
+    for (const [key, account] of accounts)
+      if (debtOf(account) === 0 && !account.isWaiting && working?.account !== account)
+        accounts.delete(key)
+    sweepAt = Math.max(SWEEP_FROM, accounts.size * 2)
+  }
 
   function allow(time: number): void {
-    const share = Math.min(SHARE, SHARE_OF_ALL / Math.max(1, lines.size))
+    const share = Math.min(SHARE, SHARE_OF_ALL / Math.max(1, waiting))
     allowed += Math.max(0, time - allowedAt) * share
     allowedAt = time
   }
 
-  function debtOf(key: string): number {
-    return Math.max(0, (used.get(key) ?? 0) - allowed)
+  function debtOf({ used }: Account): number {
+    return Math.max(0, used - allowed)
   }
 
-  function charge(key: string, ms: number, time: number): void {
+  function charge(account: Account, ms: number, time: number): void {
     allow(time)
-    used.set(key, allowed + Math.min(MOST_DEBT_MS, debtOf(key) + ms))
-    if (used.size < sweepAt) return
-    for (const each of used.keys()) if (debtOf(each) === 0) used.delete(each)
-    sweepAt = Math.max(SWEEP_FROM, used.size * 2)
+    account.used = allowed + Math.min(MOST_DEBT_MS, debtOf(account) + ms)
   }
 
   /** Returns the milliseconds that it took. */
-  function begin(key: string, { work, least }: Piece): number {
+  function begin(account: Account, { work, least }: Piece): number {
     const before = working
     const started = now()
-    working = { key, until: started + SLICE_MS }
+    working = { account, until: started + SLICE_MS }
     let spent = least
     try {
       work()
@@ -87,28 +112,23 @@ export function createTurns(
       working = before
       const time = now()
       spent = Math.max(least, time - started)
-      charge(key, Math.min(spent, MOST_CHARGED_MS), time)
+      charge(account, Math.min(spent, MOST_CHARGED_MS), time)
     }
     return spent
   }
 
-  function wait(key: string, piece: Piece): void {
+  function wait(account: Account, piece: Piece): void {
     onWait()
-    const line = lines.get(key)
-    if (line) {
-      line.push(piece)
-      return
-    }
-    lines.set(key, [piece])
-    join(key)
+    account.line.push(piece)
+    if (account.isWaiting) return
+    account.isWaiting = true
+    waiting += 1
+    join(account)
     plan()
   }
 
-  function join(key: string): void {
-    const rank = Math.floor(allowed + debtOf(key))
-    const same = ranks.get(rank)
-    if (same) same.add(key)
-    else ranks.set(rank, new Set([key]))
+  function join(account: Account): void {
+    ranks.add(account, Math.floor(allowed + debtOf(account)))
   }
 
   function plan(): void {
@@ -121,48 +141,41 @@ export function createTurns(
     isPlanned = false
     let left = TURN_MS
     try {
-      for (let key = next(); key !== undefined; key = left > 0 ? next() : undefined)
-        left -= slice(key)
+      for (let one = ranks.take(); one !== undefined; one = left > 0 ? ranks.take() : undefined)
+        left -= slice(one)
     } finally {
-      if (lines.size > 0) plan()
+      if (waiting > 0) plan()
     }
   }
 
-  /** Whoever has used up least. */
-  function next(): string | undefined {
-    const rank = Math.min(...ranks.keys())
-    const same = ranks.get(rank)
-    const [key] = same ?? []
-    if (!same || key === undefined) return undefined
-    same.delete(key)
-    if (same.size === 0) ranks.delete(rank)
-    return key
-  }
-
-  function slice(key: string): number {
-    const line = lines.get(key) as Piece[]
+  function slice(account: Account): number {
+    const { line } = account
     let spent = 0
     try {
-      while (spent < SLICE_MS && line.length > 0) spent += begin(key, line.shift() as Piece)
+      while (spent < SLICE_MS && line.length > 0) spent += begin(account, line.shift() as Piece)
     } finally {
-      if (line.length > 0) join(key)
-      else lines.delete(key)
+      if (line.length > 0) join(account)
+      else {
+        account.isWaiting = false
+        waiting -= 1
+      }
     }
     return spent
   }
 
-  function mayGoAtOnce(key: string): boolean {
-    if (working?.key === key || lines.has(key)) return false
+  function mayGoAtOnce(account: Account): boolean {
+    if (working?.account === account || account.isWaiting) return false
     allow(now())
-    return debtOf(key) < (lines.size === 0 ? AT_ONCE_MS : LITTLE_MS)
+    return debtOf(account) < (waiting === 0 ? AT_ONCE_MS : LITTLE_MS)
   }
 
   function enter(key: string, work: () => void, least = 0): void {
+    const account = accountOf(key)
     const piece = { work, least }
     // part of what it does just now
-    if (working?.key === key && least === 0 && !isOver()) work()
-    else if (mayGoAtOnce(key)) begin(key, piece)
-    else wait(key, piece)
+    if (working?.account === account && least === 0 && !isOver()) work()
+    else if (mayGoAtOnce(account)) begin(account, piece)
+    else wait(account, piece)
   }
 
   function isOver(): boolean {
@@ -172,7 +185,7 @@ export function createTurns(
   return {
     enter,
     isOver,
-    hasWaiting: () => lines.size > 0,
+    hasWaiting: () => waiting > 0,
     each(key, items, act) {
       let index = 0
       return new Promise((resolve, reject) => {

@@ -139,6 +139,17 @@ describe('turns', () => {
     assert.deepEqual(seen, items)
   })
 
+  it('are given once for work that comes while the last piece of a device is being done', async () => {
+    const { turns, work, tire, done } = open()
+    tire('a')
+    done.length = 0
+    turns.enter('a', () => turns.enter('a', () => done.push('later'), 1), 1)
+    while (turns.hasWaiting()) await nextTurn()
+    assert.deepEqual(done, ['later'])
+    work('a', 1)
+    assert.equal(turns.hasWaiting(), true)
+  })
+
   it('pass on the error of an item', async () => {
     const { turns } = open()
     const fail = () => {
