@@ -43,10 +43,16 @@ export function registerPublishMetrics(registry: Registry): PublishMeter {
     labelNames: ['door'],
     registers,
   })
-  const turnsAwaited = new Counter({
+  // counted in the same way: each request of a busy device waits for its turn
+  let turnsAwaited = 0
+  new Counter({
     name: 'wott_turns_awaited_total',
     help: 'How often work of a device had to wait for others, because the device had used up its share of the time.',
     registers,
+    collect() {
+      this.reset()
+      this.inc(turnsAwaited)
+    },
   })
   for (const door of DOORS) publishesDelayed.inc({ door }, 0)
 
@@ -57,7 +63,9 @@ export function registerPublishMetrics(registry: Registry): PublishMeter {
     },
     publishTook,
     publishDelayed: (door) => publishesDelayed.inc({ door }),
-    turnAwaited: () => turnsAwaited.inc(),
+    turnAwaited() {
+      turnsAwaited += 1
+    },
   }
 }
 
