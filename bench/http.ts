@@ -4,7 +4,14 @@ import { GOALS } from './goals.ts'
 import { report } from './support/findings.ts'
 import { createGround } from './support/ground.ts'
 import type { HttpMeasured, HttpScenario } from './support/http-load.ts'
-import { type HttpSite, measureInTurn, medianOf, openSite, valuesOf } from './support/http-site.ts'
+import {
+  type HttpSite,
+  measureInTurn,
+  medianOf,
+  openSite,
+  valuesOf,
+  warmUp,
+} from './support/http-site.ts'
 import { printProfile } from './support/profile.ts'
 import { median, print, printTable, ratios, withSpread } from './support/rounds.ts'
 import { startBareHttp, startBareHttps, startServer } from './support/servers.ts'
@@ -79,6 +86,8 @@ async function compare(): Promise<void> {
       ),
     ]
     const floor = stack.use(await startBareHttps(ground))
+    for (const server of servers) await warmUp(server, ground, 2)
+    for (const server of [...servers, floor]) await warmUp(server, ground, 1)
     for (const name of values.only?.split(',') ?? SCENARIOS.keys()) {
       const scenario = SCENARIOS.get(name)
       if (!scenario) throw new Error(`there is no scenario "${name}"`)

@@ -24,6 +24,15 @@ export async function openSite(
   return { load, rounds: [], [Symbol.asyncDispose]: () => load[Symbol.asyncDispose]() }
 }
 
+/** Lets the JIT compile what a request needs: with one request at a time that takes longer than a whole measurement. Not counted. */
+export async function warmUp(
+  server: Pick<Server, 'pid' | 'httpsPort'>,
+  ground: Pick<Ground, 'sensor'>,
+  version: HttpScenario['version'],
+): Promise<void> {
+  await using _site = await openSite(server, ground, { version, qos: 1, inFlight: 64 }, 2)
+}
+
 /** Measures the sites in turn. */
 export async function measureInTurn(
   sites: readonly HttpSite[],
