@@ -1,14 +1,15 @@
+import type { Subscription } from '../broker/session.ts'
 import { createAnswers } from './answers.ts'
 import type { Client, MqttWorld } from './client.ts'
 import { decodePacket } from './decode.ts'
 import { PINGRESP } from './encode.ts'
 import type { ClientPacket, Disconnect } from './packets.ts'
 import { ProtocolError, Reason } from './reasons.ts'
-import { createReceiver } from './receive.ts'
-import { createRetainedSender } from './retained-sender.ts'
+import { createReceiver, type Receiver } from './receive.ts'
+import { createRetainedSender, type RetainedSender } from './retained-sender.ts'
 import { createSender, type Sender } from './send.ts'
 import { createStall } from './stall.ts'
-import { createSubscriptionHandler } from './subscribe.ts'
+import { createSubscriptionHandler, type SubscriptionHandler } from './subscribe.ts'
 
 /** Handles the packets between CONNACK and the end of a connection. */
 export interface Conversation {
@@ -31,9 +32,25 @@ export function createConversation(client: Client, world: MqttWorld, hooks: Hook
   const stall = createStall(client, world.stallMs)
   const answers = createAnswers(client, stall)
   const sender = createSender(client, world, answers, stall)
-  const receiver = createReceiver(client, world, answers)
-  const retained = createRetainedSender(client, world, sender)
-  const subscriptions = createSubscriptionHandler(client, world, retained.send)
+  // made when needed, because tens of thousands of clients only subscribe, or only publish
+  let receiver: Receiver | null = null
+  let retained: RetainedSender | null = null
+
+  function receiving(): Receiver {
+    receiver ??= createReceiver(client, world, answers)
+    return receiver
+  }
+
+  /** Keeps nothing, so each packet has its own. */
+  function subscriptions(): SubscriptionHandler {
+    return createSubscriptionHandler(client, world, sendRetained)
+  }
+
+  function sendRetained(wanted: readonly Subscription[]): void {
+    if (wanted.length === 0) return
+    retained ??= createRetainedSender(client, world, sender)
+    retained.send(wanted)
+  }
 
   /** Reads nothing more until `work` is done. */
   function inTurn(work: Promise<void>): void {
@@ -44,22 +61,22 @@ export function createConversation(client: Client, world: MqttWorld, hooks: Hook
   function take(packet: ClientPacket): void {
     switch (packet.type) {
       case 'publish':
-        receiver.publish(packet)
+        receiving().publish(packet)
         break
       case 'puback':
       case 'pubrec':
       case 'pubcomp':
         sender.acknowledged(packet)
-        retained.resume()
+        retained?.resume()
         break
       case 'pubrel':
-        receiver.release(packet.packetId)
+        receiving().release(packet.packetId)
         break
       case 'subscribe':
-        inTurn(subscriptions.subscribe(packet, answers.expect()))
+        inTurn(subscriptions().subscribe(packet, answers.expect()))
         break
       case 'unsubscribe':
-        inTurn(subscriptions.unsubscribe(packet, answers.expect()))
+        inTurn(subscriptions().unsubscribe(packet, answers.expect()))
         break
       case 'pingreq':
         answers.now(PINGRESP)
@@ -84,11 +101,11 @@ export function createConversation(client: Client, world: MqttWorld, hooks: Hook
       stall.stop()
       answers.taken()
       sender.sendWaiting()
-      retained.resume()
+      retained?.resume()
     },
     end() {
       stall.stop()
-      receiver.end()
+      receiver?.end()
     },
   }
 }

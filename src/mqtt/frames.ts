@@ -33,121 +33,141 @@ export interface Frames {
 }
 
 const EMPTY: Buffer = Buffer.alloc(0)
+const NOTHING: Buffer[] = []
 
-export function createFrames({ connectBytes, packetBytes }: FrameLimits): Frames {
-  let limit = connectBytes
-  let shortest = false
-  let state: 'type' | 'length' | 'body' = 'type'
-  // what is still to be read: the rest of `chunk`, then `turned` from its end, then `pushed`
-  let chunk = EMPTY
-  let at = 0
-  let turned: Buffer[] = []
-  let pushed: Buffer[] = []
-  let laterBytes = 0
+export function createFrames(limits: FrameLimits): Frames {
+  return new ChunkFrames(limits)
+}
+
+/** A class, because there are tens of thousands: closures would take several times the memory. */
+class ChunkFrames implements Frames {
+  readonly #packetBytes: number
+  #limit: number
+  #isShortest = false
+  #state: 'type' | 'length' | 'body' = 'type'
+  // what is still to be read: the rest of the chunk, then `#turned` from its end, then `#pushed`
+  #chunk = EMPTY
+  #at = 0
+  #turned = NOTHING
+  #pushed = NOTHING
+  #laterBytes = 0
   // the packet that is being read
-  let first = 0
-  let length = 0
-  let lengthBytes = 0
+  #first = 0
+  #length = 0
+  #lengthBytes = 0
   // its body, where it comes in several chunks
-  let collected = EMPTY
-  let have = 0
+  #collected = EMPTY
+  #have = 0
 
-  function next(): Frame | null {
-    while (at < chunk.length || moreComes()) {
-      if (state === 'type') {
-        first = chunk[at++] as number
-        length = 0
-        lengthBytes = 0
-        state = 'length'
-      } else if (state === 'length') {
-        if (readLength(chunk[at++] as number)) {
-          state = 'body'
-          if (length === 0) return packet(EMPTY)
+  constructor({ connectBytes, packetBytes }: FrameLimits) {
+    this.#limit = connectBytes
+    this.#packetBytes = packetBytes
+  }
+
+  push(bytes: Buffer): void {
+    if (bytes.length === 0) return
+    if (this.#at < this.#chunk.length || this.#turned.length > 0 || this.#pushed.length > 0) {
+      if (this.#pushed === NOTHING) this.#pushed = []
+      this.#pushed.push(bytes)
+      this.#laterBytes += bytes.length
+    } else {
+      this.#chunk = bytes
+      this.#at = 0
+    }
+  }
+
+  next(): Frame | null {
+    while (this.#at < this.#chunk.length || this.#moreComes()) {
+      if (this.#state === 'type') {
+        this.#first = this.#chunk[this.#at++] as number
+        this.#length = 0
+        this.#lengthBytes = 0
+        this.#state = 'length'
+      } else if (this.#state === 'length') {
+        if (this.#readLength(this.#chunk[this.#at++] as number)) {
+          this.#state = 'body'
+          if (this.#length === 0) return this.#packet(EMPTY)
         }
       } else {
-        const body = readBody()
-        if (body) return packet(body)
+        const body = this.#readBody()
+        if (body) return this.#packet(body)
       }
     }
     return null
   }
 
-  function moreComes(): boolean {
-    if (turned.length === 0 && pushed.length > 0) {
-      turned = pushed.reverse()
-      pushed = []
+  #moreComes(): boolean {
+    if (this.#turned.length === 0 && this.#pushed.length > 0) {
+      this.#turned = this.#pushed.reverse()
+      this.#pushed = NOTHING
     }
-    chunk = turned.pop() ?? EMPTY
-    laterBytes -= chunk.length
-    at = 0
-    return chunk.length > 0
+    this.#chunk = this.#turned.pop() ?? EMPTY
+    this.#laterBytes -= this.#chunk.length
+    this.#at = 0
+    return this.#chunk.length > 0
   }
 
-  function packet(body: Buffer): Frame {
-    state = 'type'
-    return { first, body }
+  #packet(body: Buffer): Frame {
+    this.#state = 'type'
+    return { first: this.#first, body }
   }
 
   /** Takes one byte of the remaining length [§2.1.4]; true once it is whole. */
-  function readLength(byte: number): boolean {
-    length |= (byte & 0x7f) << (7 * lengthBytes)
-    lengthBytes += 1
+  #readLength(byte: number): boolean {
+    this.#length |= (byte & 0x7f) << (7 * this.#lengthBytes)
+    this.#lengthBytes += 1
     if (byte >= 0x80) {
-      if (lengthBytes < 4) return false
+      if (this.#lengthBytes < 4) return false
       throw malformed('sent a packet with a length of more than four bytes')
     }
-    if (shortest && byte === 0 && lengthBytes > 1)
+    if (this.#isShortest && byte === 0 && this.#lengthBytes > 1)
       throw malformed(
         'sent a packet with a length that is not encoded in the fewest bytes [MQTT-1.5.5-1]',
       )
-    const bytes = 1 + lengthBytes + length
-    if (bytes > limit)
+    const bytes = 1 + this.#lengthBytes + this.#length
+    if (bytes > this.#limit)
       throw new ProtocolError(
         Reason.packetTooLarge,
-        `sent a packet of ${bytes} bytes; at most ${limit} are allowed`,
+        `sent a packet of ${bytes} bytes; at most ${this.#limit} are allowed`,
       )
     return true
   }
 
-  function readBody(): Buffer | null {
-    const count = Math.min(length - have, chunk.length - at)
-    if (count === length) {
-      at += count
-      return chunk.subarray(at - count, at)
-    }
-    // room for the bytes that came, not for the announced length. It doubles, so that every byte is copied about twice
-    if (have + count > collected.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.min(length, 2 * (have + count)))
-      collected.copy(larger, 0, 0, have)
-      collected = larger
-    }
-    chunk.copy(collected, have, at, at + count)
-    at += count
-    have += count
-    if (have < length) return null
-    const body = collected
-    collected = EMPTY
-    have = 0
+  #readBody(): Buffer | null {
+    const at = this.#at
+    const count = Math.min(this.#length - this.#have, this.#chunk.length - at)
+    this.#at += count
+    if (count === this.#length) return this.#chunk.subarray(at, at + count)
+    this.#makeRoom(count)
+    this.#chunk.copy(this.#collected, this.#have, at, at + count)
+    this.#have += count
+    if (this.#have < this.#length) return null
+    const body = this.#collected
+    this.#collected = EMPTY
+    this.#have = 0
     return body
   }
 
-  return {
-    push(bytes) {
-      if (bytes.length === 0) return
-      if (at < chunk.length || turned.length > 0 || pushed.length > 0) {
-        pushed.push(bytes)
-        laterBytes += bytes.length
-      } else {
-        chunk = bytes
-        at = 0
-      }
-    },
-    next,
-    connected(version) {
-      limit = packetBytes
-      shortest = version === 5
-    },
-    isPartial: () => state !== 'type',
-    bytes: () => (at < chunk.length ? chunk.length : 0) + laterBytes + collected.length,
+  /** For the bytes that came, not for the announced length. It doubles, so that every byte is copied about twice. */
+  #makeRoom(count: number): void {
+    const wanted = this.#have + count
+    if (wanted <= this.#collected.length) return
+    const larger = Buffer.allocUnsafeSlow(Math.min(this.#length, 2 * wanted))
+    this.#collected.copy(larger, 0, 0, this.#have)
+    this.#collected = larger
+  }
+
+  connected(version: Version): void {
+    this.#limit = this.#packetBytes
+    this.#isShortest = version === 5
+  }
+
+  isPartial(): boolean {
+    return this.#state !== 'type'
+  }
+
+  bytes(): number {
+    const read = this.#at < this.#chunk.length ? this.#chunk.length : 0
+    return read + this.#laterBytes + this.#collected.length
   }
 }

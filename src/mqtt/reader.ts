@@ -163,7 +163,7 @@ export function createPacketReader(stream: Duplex, options: ReaderOptions): Pack
       }
     },
     isFinishing: () => hasEnded && (state === 'waiting' || state === 'in a packet'),
-    connected: frames.connected,
+    connected: (version) => frames.connected(version),
     stop() {
       state = 'stopped'
       clearTimeout(timer)

@@ -190,7 +190,10 @@ describe('a packet that is too large', () => {
     const frames = createFrames({ connectBytes: 20_000, packetBytes: 50_000 })
     // the limit includes the fixed header of four bytes
     frames.push(header(19_997))
-    assert.equal(refusal(frames.next), Reason.packetTooLarge)
+    assert.equal(
+      refusal(() => frames.next()),
+      Reason.packetTooLarge,
+    )
   })
 
   it('has another limit once CONNECT is accepted', () => {
@@ -201,7 +204,10 @@ describe('a packet that is too large', () => {
     frames.push(packet(0x30, Buffer.alloc(49_996)))
     assert.equal(frames.next()?.body.length, 49_996)
     frames.push(header(49_997))
-    assert.equal(refusal(frames.next), Reason.packetTooLarge)
+    assert.equal(
+      refusal(() => frames.next()),
+      Reason.packetTooLarge,
+    )
   })
 
   it('is checked against the limit at the time its header is read', () => {
