@@ -40,102 +40,139 @@ const GATHER_MS = 10
 /** This many bytes are not gathered for longer: TLS sends them as a record of its largest size. */
 const RECORD_BYTES = 16_384
 
+const NOTHING: Buffer[] = []
+const monotonic = () => performance.now()
+const neverBusy = () => false
+
 export function createWire(stream: Duplex, options: WireOptions): Wire {
-  const { held, onTaken, onFull, join = joinPackets } = options
-  const { isBusy = () => false, now = () => performance.now() } = options
-  let gathered: Buffer[] = []
-  let gatheredBytes = 0
+  return new StreamWire(stream, options)
+}
+
+/** A class, because there are tens of thousands: closures would take several times the memory. */
+class StreamWire implements Wire {
+  readonly #stream: Duplex
+  readonly #options: WireOptions
+  readonly #join: Join
+  readonly #isBusy: () => boolean
+  readonly #now: () => number
+  #gathered = NOTHING
+  #gatheredBytes = 0
   // what the stream is not given before it is done with a write
-  let later: Buffer[] = []
-  let laterBytes = 0
-  let unfolded = 0
-  let writes = 0
-  let isPlanned = false
-  let lastTaken = now()
-  let lastFlush = Number.NEGATIVE_INFINITY
+  #later = NOTHING
+  #laterBytes = 0
+  #unfolded = 0
+  #writes = 0
+  #isPlanned = false
+  #lastTaken: number
+  #lastFlush = Number.NEGATIVE_INFINITY
 
-  function waiting(): number {
-    return gatheredBytes + laterBytes + stream.writableLength
+  constructor(stream: Duplex, options: WireOptions) {
+    this.#stream = stream
+    this.#options = options
+    this.#join = options.join ?? joinPackets
+    this.#isBusy = options.isBusy ?? neverBusy
+    this.#now = options.now ?? monotonic
+    this.#lastTaken = this.#now()
   }
 
-  function flush(): void {
-    if (gatheredBytes === 0 || stream.destroyed) return
-    lastFlush = now()
-    const bytes = join(gathered, gatheredBytes)
-    gathered = []
-    gatheredBytes = 0
-    if (writes < MOST_WRITES && later.length === 0) pass(bytes)
-    else postpone(bytes)
-    if (!held.resize(waiting())) onFull()
+  waiting(): number {
+    return this.#gatheredBytes + this.#laterBytes + this.#stream.writableLength
   }
 
-  function pass(bytes: Buffer): void {
-    writes += 1
-    stream.write(bytes, taken)
+  hasRoom(): boolean {
+    const bytes = this.waiting()
+    return bytes < PIECE_BYTES || this.#options.held.fits(bytes + PIECE_BYTES)
   }
 
-  function postpone(bytes: Buffer): void {
-    later.push(bytes)
-    laterBytes += bytes.length
-    unfolded = bytes.length < PIECE_BYTES ? unfolded + 1 : 0
-    if (unfolded < FOLDED) return
-    later.push(Buffer.concat(later.splice(-FOLDED)))
-    unfolded = 0
+  quiet(): number {
+    return this.#now() - this.#lastTaken
   }
 
-  function taken(): void {
-    writes -= 1
-    lastTaken = now()
-    if (later.length > 0 && !stream.destroyed) pass(nextPiece())
-    held.resize(waiting())
-    onTaken()
+  write(bytes: Buffer): void {
+    if (this.#gatheredBytes === 0) {
+      if (this.#writes === 0) this.#lastTaken = this.#now()
+      this.#gathered = []
+    }
+    this.#gathered.push(bytes)
+    this.#gatheredBytes += bytes.length
+    if (this.#gatheredBytes >= PIECE_BYTES) this.#flush()
+    this.#plan()
   }
 
-  function nextPiece(): Buffer {
+  end(): void {
+    this.#flush()
+    if (this.#later.length > 0) this.#pass(joinPackets(this.#later, this.#laterBytes))
+    this.#later = NOTHING
+    this.#laterBytes = 0
+    this.#stream.end()
+  }
+
+  #flush(): void {
+    if (this.#gatheredBytes === 0 || this.#stream.destroyed) return
+    this.#lastFlush = this.#now()
+    const bytes = this.#join(this.#gathered, this.#gatheredBytes)
+    this.#gathered = NOTHING
+    this.#gatheredBytes = 0
+    if (this.#writes < MOST_WRITES && this.#later.length === 0) this.#pass(bytes)
+    else this.#postpone(bytes)
+    if (!this.#options.held.resize(this.waiting())) this.#options.onFull()
+  }
+
+  #pass(bytes: Buffer): void {
+    this.#writes += 1
+    this.#stream.write(bytes, () => this.#taken())
+  }
+
+  #postpone(bytes: Buffer): void {
+    if (this.#later === NOTHING) this.#later = []
+    this.#later.push(bytes)
+    this.#laterBytes += bytes.length
+    this.#unfolded = bytes.length < PIECE_BYTES ? this.#unfolded + 1 : 0
+    if (this.#unfolded < FOLDED) return
+    this.#later.push(Buffer.concat(this.#later.splice(-FOLDED)))
+    this.#unfolded = 0
+  }
+
+  #taken(): void {
+    this.#writes -= 1
+    this.#lastTaken = this.#now()
+    if (this.#later.length > 0 && !this.#stream.destroyed) this.#pass(this.#nextPiece())
+    this.#options.held.resize(this.waiting())
+    this.#options.onTaken()
+  }
+
+  #nextPiece(): Buffer {
+    const later = this.#later
     let count = 0
     let bytes = 0
     while (count < later.length && bytes < PIECE_BYTES) bytes += (later[count++] as Buffer).length
-    unfolded = Math.min(unfolded, later.length - count)
-    laterBytes -= bytes
+    this.#unfolded = Math.min(this.#unfolded, later.length - count)
+    this.#laterBytes -= bytes
     return joinPackets(later.splice(0, count), bytes)
   }
 
-  function flushPlanned(): void {
-    isPlanned = false
-    if (gathersLonger()) plan()
-    else flush()
+  #plan(): void {
+    if (this.#isPlanned) return
+    this.#isPlanned = true
+    setImmediate(flushPlanned, this)
   }
 
-  function gathersLonger(): boolean {
-    return gatheredBytes < RECORD_BYTES && isBusy() && now() - lastFlush < GATHER_MS
+  /** Flushes at the end of a turn, or later if more is to be gathered. */
+  flushPlanned(): void {
+    this.#isPlanned = false
+    if (this.#gathersLonger()) this.#plan()
+    else this.#flush()
   }
 
-  function plan(): void {
-    if (isPlanned) return
-    isPlanned = true
-    setImmediate(flushPlanned)
+  #gathersLonger(): boolean {
+    return (
+      this.#gatheredBytes < RECORD_BYTES &&
+      this.#isBusy() &&
+      this.#now() - this.#lastFlush < GATHER_MS
+    )
   }
+}
 
-  return {
-    waiting,
-    hasRoom: () => {
-      const bytes = waiting()
-      return bytes < PIECE_BYTES || held.fits(bytes + PIECE_BYTES)
-    },
-    quiet: () => now() - lastTaken,
-    write(bytes) {
-      if (gatheredBytes === 0 && writes === 0) lastTaken = now()
-      gathered.push(bytes)
-      gatheredBytes += bytes.length
-      if (gatheredBytes >= PIECE_BYTES) flush()
-      plan()
-    },
-    end() {
-      flush()
-      if (later.length > 0) pass(joinPackets(later, laterBytes))
-      later = []
-      laterBytes = 0
-      stream.end()
-    },
-  }
+function flushPlanned(wire: StreamWire): void {
+  wire.flushPlanned()
 }
