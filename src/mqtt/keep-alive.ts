@@ -1,7 +1,9 @@
+import type { PacketReader } from './reader.ts'
+
 /** Calls `onSilence` once a client has sent nothing for one and a half times its keep alive, in seconds [MQTT-3.1.2-22]. Returns what stops it. */
 export function watchKeepAlive(
   keepAlive: number,
-  lastHeard: () => number,
+  reader: Pick<PacketReader, 'lastHeard'>,
   onSilence: () => void,
 ): () => void {
   if (keepAlive === 0) return () => {}
@@ -9,7 +11,7 @@ export function watchKeepAlive(
   let timer = setTimeout(check, limit).unref()
 
   function check(): void {
-    const left = limit - (performance.now() - lastHeard())
+    const left = limit - (performance.now() - reader.lastHeard())
     if (left <= 0) onSilence()
     else timer = setTimeout(check, left).unref()
   }

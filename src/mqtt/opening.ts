@@ -88,7 +88,7 @@ function begin(
     onDisconnect: (packet) => disconnect(connection, packet, terms),
     onError: (error) => failFor(connection, error),
   })
-  const stopKeepAlive = watchKeepAlive(terms.keepAlive, reader.lastHeard, () => silent(connection))
+  const stopKeepAlive = watchKeepAlive(terms.keepAlive, reader, () => silent(connection))
   connection.phase = { name: 'open', terms, link, session, conversation, stopKeepAlive }
   reader.connected(terms.version)
   wire.write(toConnack(terms, world, isPresent))
@@ -108,7 +108,7 @@ function toClient(connection: ClientConnection, terms: Terms, session: Session):
     wire,
     isOpen: () => connection.phase.name === 'open',
     fail: (error, bound) => fail(connection, error, bound),
-    hold: reader.hold,
+    hold: () => reader.hold(),
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { Hold } from '../budget/ledger.ts'
 import type { CutReason } from '../metrics/meter.ts'
-import { createFrames, type Frame } from './frames.ts'
+import { createFrames, type Frame, type Frames } from './frames.ts'
 import { noMemory } from './holds.ts'
 import type { Version } from './packets.ts'
 import { ProtocolError, Reason } from './reasons.ts'
@@ -11,8 +11,8 @@ export interface ReaderOptions {
   readonly connectBytes: number
   readonly packetBytes: number
   /** Milliseconds until the first packet has to be there, and that any packet may take to arrive. */
-  readonly connectTimeoutMs: number
-  readonly packetTimeoutMs: number
+  readonly connectTime: number
+  readonly packetTime: number
   /** Counts what has come of packets that are not whole, or that wait. */
   readonly held: Pick<Hold, 'resize'>
   /** As `Turns` has them, for the device. */
@@ -39,138 +39,173 @@ export interface PacketReader {
 }
 
 export function createPacketReader(stream: Duplex, options: ReaderOptions): PacketReader {
-  const { connectBytes, packetBytes, connectTimeoutMs, packetTimeoutMs, held } = options
-  const { enter, isOver, onFrame, onError, onEnd } = options
-  const frames = createFrames({ connectBytes, packetBytes })
-  let state: 'reading' | 'waiting' | 'in a packet' | 'stopped' = 'reading'
-  let holds = 0
-  let hasEnded = false
-  let lastHeard = performance.now()
-  let packets = 0
-  // for the packet with this number, which has begun to arrive
-  let timedPacket = 0
-  let timer = setTimeout(tooSlow, connectTimeoutMs).unref()
+  return new StreamReader(stream, options)
+}
 
-  function read(): void {
-    if (state !== 'reading') return
-    if (holds > 0) {
-      countHeld()
-      return
-    }
-    state = 'waiting'
-    enter(readSlice)
-    if ((state as string) !== 'waiting') return
-    time()
-    countHeld()
+/** A class, because there are tens of thousands: closures would take several times the memory. */
+class StreamReader implements PacketReader {
+  readonly #stream: Duplex
+  readonly #options: ReaderOptions
+  readonly #frames: Frames
+  #state: 'reading' | 'waiting' | 'in a packet' | 'stopped' = 'reading'
+  #holds = 0
+  #hasEnded = false
+  #lastHeard = performance.now()
+  #packets = 0
+  // for the packet with this number, which has begun to arrive
+  #timedPacket = 0
+  #timer: NodeJS.Timeout
+
+  constructor(stream: Duplex, options: ReaderOptions) {
+    this.#stream = stream
+    this.#options = options
+    this.#frames = createFrames(options)
+    this.#timer = setTimeout(tooSlow, options.connectTimeoutMs, this).unref()
+    stream.on('data', (chunk: Buffer) => this.#take(chunk))
+    stream.on('end', () => {
+      this.#hasEnded = true
+      this.#end()
+    })
   }
 
-  function readSlice(): void {
-    if (state !== 'waiting') return
-    state = 'in a packet'
+  #take(chunk: Buffer): void {
+    if (this.#state === 'stopped') return
+    this.#lastHeard = performance.now()
+    this.#frames.push(chunk)
+    if (this.#state === 'waiting') {
+      // a flood is not read while it waits for its turn; one more chunk takes less time than stopping for each
+      this.#pause()
+      this.#countHeld()
+    } else this.#read()
+  }
+
+  #read(): void {
+    if (this.#state !== 'reading') return
+    if (this.#holds > 0) {
+      this.#countHeld()
+      return
+    }
+    this.#state = 'waiting'
+    this.#options.enter(() => this.#readSlice())
+    if (!this.#isIn('waiting')) return
+    this.#time()
+    this.#countHeld()
+  }
+
+  #readSlice(): void {
+    if (this.#state !== 'waiting') return
+    this.#state = 'in a packet'
     let hasMore = false
     try {
-      for (let frame = next(); frame; frame = next()) {
-        packets += 1
-        onFrame(frame)
-        hasMore = isOver()
+      for (let frame = this.#next(); frame; frame = this.#next()) {
+        this.#packets += 1
+        this.#options.onFrame(frame)
+        hasMore = this.#options.isOver()
         if (hasMore) break
       }
     } catch (error) {
-      onError(error)
+      this.#options.onError(error)
     }
-    countHeld()
-    if ((state as string) === 'stopped') return
-    state = 'reading'
-    if (hasMore) read()
-    time()
-    goOn()
-    end()
+    this.#countHeld()
+    if (this.#isIn('stopped')) return
+    this.#state = 'reading'
+    if (hasMore) this.#read()
+    this.#time()
+    this.#goOn()
+    this.#end()
   }
 
-  function end(): void {
-    if (hasEnded && state === 'reading') onEnd()
+  /** For after a call that may have changed the state, which TypeScript does not see. */
+  #isIn(state: 'waiting' | 'stopped'): boolean {
+    return this.#state === state
   }
 
-  function next(): Frame | null {
-    return holds > 0 || (state as string) === 'stopped' ? null : frames.next()
+  #end(): void {
+    if (this.#hasEnded && this.#state === 'reading') this.#options.onEnd()
   }
 
-  function countHeld(): void {
-    if ((state as string) !== 'stopped' && !held.resize(frames.bytes()))
+  #next(): Frame | null {
+    return this.#holds > 0 || this.#state === 'stopped' ? null : this.#frames.next()
+  }
+
+  #countHeld(): void {
+    const { held, onError } = this.#options
+    if (this.#state !== 'stopped' && !held.resize(this.#frames.bytes()))
       onError(noMemory(), 'memory')
   }
 
-  function isHeld(): boolean {
-    return holds > 0 || state === 'waiting'
+  #isHeld(): boolean {
+    return this.#holds > 0 || this.#state === 'waiting'
   }
 
-  function pause(): void {
-    stream.pause()
+  #pause(): void {
+    this.#stream.pause()
     // a packet that has begun waits for us now
-    if (state !== 'in a packet') time()
+    if (this.#state !== 'in a packet') this.#time()
   }
 
-  function goOn(): void {
-    if (!isHeld() && stream.isPaused()) stream.resume()
+  #goOn(): void {
+    if (!this.#isHeld() && this.#stream.isPaused()) this.#stream.resume()
   }
 
   /** A packet that has begun has its time to arrive; each further byte does not give it more. */
-  function time(): void {
-    if (packets === 0) return
-    if (isHeld() || !frames.isPartial()) {
-      clearTimeout(timer)
-      timedPacket = 0
-    } else if (timedPacket !== packets + 1) {
-      clearTimeout(timer)
-      timedPacket = packets + 1
-      timer = setTimeout(tooSlow, packetTimeoutMs).unref()
+  #time(): void {
+    if (this.#packets === 0) return
+    if (this.#isHeld() || !this.#frames.isPartial()) {
+      clearTimeout(this.#timer)
+      this.#timedPacket = 0
+    } else if (this.#timedPacket !== this.#packets + 1) {
+      clearTimeout(this.#timer)
+      this.#timedPacket = this.#packets + 1
+      this.#timer = setTimeout(tooSlow, this.#options.packetTimeoutMs, this).unref()
     }
   }
 
-  function tooSlow(): void {
-    onError(...(packets === 0 ? lateConnect() : latePacket()))
+  /** Reports that CONNECT, or the rest of a packet, has not come in time. */
+  fail(): void {
+    this.#options.onError(...(this.#packets === 0 ? lateConnect() : latePacket()))
   }
 
-  stream.on('data', (chunk: Buffer) => {
-    if (state === 'stopped') return
-    lastHeard = performance.now()
-    frames.push(chunk)
-    if (state === 'waiting') {
-      // a flood is not read while it waits for its turn; one more chunk takes less time than stopping for each
-      pause()
-      countHeld()
-    } else read()
-  })
-
-  stream.on('end', () => {
-    hasEnded = true
-    end()
-  })
-
-  return {
-    hold() {
-      holds += 1
-      pause()
-      let isLetGo = false
-      return () => {
-        if (isLetGo) return
-        isLetGo = true
-        holds -= 1
-        if (holds > 0 || state === 'stopped') return
-        lastHeard = performance.now()
-        read()
-        goOn()
-      }
-    },
-    isFinishing: () => hasEnded && (state === 'waiting' || state === 'in a packet'),
-    connected: (version) => frames.connected(version),
-    stop() {
-      state = 'stopped'
-      clearTimeout(timer)
-      stream.resume()
-    },
-    lastHeard: () => (isHeld() ? performance.now() : lastHeard),
+  hold(): () => void {
+    this.#holds += 1
+    this.#pause()
+    let isLetGo = false
+    return () => {
+      if (isLetGo) return
+      isLetGo = true
+      this.#letGo()
+    }
   }
+
+  #letGo(): void {
+    this.#holds -= 1
+    if (this.#holds > 0 || this.#state === 'stopped') return
+    this.#lastHeard = performance.now()
+    this.#read()
+    this.#goOn()
+  }
+
+  connected(version: Version): void {
+    this.#frames.connected(version)
+  }
+
+  stop(): void {
+    this.#state = 'stopped'
+    clearTimeout(this.#timer)
+    this.#stream.resume()
+  }
+
+  isFinishing(): boolean {
+    return this.#hasEnded && (this.#state === 'waiting' || this.#state === 'in a packet')
+  }
+
+  lastHeard(): number {
+    return this.#isHeld() ? performance.now() : this.#lastHeard
+  }
+}
+
+function tooSlow(reader: StreamReader): void {
+  reader.fail()
 }
 
 function lateConnect(): [ProtocolError, CutReason] {
