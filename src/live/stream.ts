@@ -71,6 +71,7 @@ class Stream implements CatchUpReader, OutletOwner {
   readonly filters: readonly string[]
   readonly format: EventFormat
   readonly #access: Access
+  readonly #door: Door
   readonly #outlet: Outlet
   readonly #options: StreamOptions
   readonly #request: StreamRequest
@@ -87,6 +88,7 @@ class Stream implements CatchUpReader, OutletOwner {
     this.filters = request.filters
     this.format = request.format
     this.#access = request.access
+    this.#door = request.door
     this.#outlet = new Outlet(sink.to, options, request.hold, this)
     this.#options = options
     this.#request = request
@@ -95,15 +97,13 @@ class Stream implements CatchUpReader, OutletOwner {
 
   async open(): Promise<void> {
     const { hub, meter } = this.#options
-    const { heartbeat = null, ended, door } = this.#request
-    const { to } = this.#sink
-    meter.streamOpened(door)
+    const { heartbeat = null, ended } = this.#request
+    meter.streamOpened(this.#door)
     // before it follows anything, so that new rules and the end reach it
     hub.attend(this)
     this.#heartbeat = startHeartbeat(heartbeat, this)
     const over = () => this.#over()
-    to.on('close', over)
-    to.on('error', over)
+    this.#sink.to.on('close', over).on('error', over)
     if (hub.ended) return this.end()
     if (ended?.aborted) return this.#dismissed(ended)
     if (ended) {
@@ -119,8 +119,8 @@ class Stream implements CatchUpReader, OutletOwner {
   }
 
   get from(): StreamOrigin {
-    const { door, id, address } = this.#request
-    return { door, id, address, since: this.#since }
+    const { id, address } = this.#request
+    return { door: this.#door, id, address, since: this.#since }
   }
 
   get lastEventId(): string | undefined {
@@ -146,7 +146,7 @@ class Stream implements CatchUpReader, OutletOwner {
 
   send(frame: Buffer): void {
     this.write(frame)
-    if (!this.hasEnded()) this.#options.meter.delivered(this.#request.door)
+    if (!this.hasEnded()) this.#options.meter.delivered(this.#door)
   }
 
   drained(): Promise<void> {
@@ -200,9 +200,8 @@ class Stream implements CatchUpReader, OutletOwner {
   /** The reader knows its last id, and may reconnect to get the rest. */
   cutOff(): void {
     const { meter, onSlow } = this.#options
-    const { door, id } = this.#request
-    meter.deliveryDropped(door, 'slow_reader')
-    onSlow(door, id)
+    meter.deliveryDropped(this.#door, 'slow_reader')
+    onSlow(this.#door, this.#request.id)
     this.#sink.to.destroy()
     this.#over()
   }
@@ -247,6 +246,6 @@ class Stream implements CatchUpReader, OutletOwner {
     hub.leave(this)
     if (this.#dismiss) this.#request.ended?.removeEventListener('abort', this.#dismiss)
     clearInterval(this.#heartbeat)
-    meter.streamClosed(this.#request.door)
+    meter.streamClosed(this.#door)
   }
 }
