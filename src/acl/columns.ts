@@ -9,6 +9,7 @@ import {
   type Rule,
   type Table,
 } from './rules.ts'
+import type { Steps } from './steps.ts'
 
 const NO_NAMES: NamesHeld = { users: 0, clientIds: 0 }
 // shared until something is entered: most levels need one of both, or none
@@ -48,7 +49,7 @@ export function* toTables(
   file: Buffer,
   rules: readonly Rule[],
   arePatterns: boolean,
-): Generator<undefined, Table[]> {
+): Steps<Table[]> {
   const tables = new Map<string, Draft<Table> & { rules: Rule[]; columns: DraftColumn[] }>()
   let bytes = 0
   let effort = 0

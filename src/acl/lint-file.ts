@@ -20,7 +20,8 @@ export function* fileWarnings(rules: AclRules, blocks: readonly Block[]): Genera
   const ignored = ignoredFrom(file)
   if (ignored !== null) yield ignoredWarning(file, ignored)
   yield* blockWarnings(file, blocks)
-  for (const section of [...rules.users.values(), rules.anonymous, patterns])
+  for (const [, section] of rules.users) yield* shadowWarnings(rules, section.rules)
+  for (const section of [rules.anonymous, patterns])
     yield* shadowWarnings(rules, section?.rules ?? [])
   yield* outrankedWarnings(rules)
 }

@@ -4,7 +4,10 @@ import { type AclError, faultAt } from './faults.ts'
 import { type AclLine, linesOf } from './lines.ts'
 import type { AclRules, Rule, RuleSet } from './rules.ts'
 import { toSection } from './section.ts'
-import { parseLine } from './statement.ts'
+import { parseLine, type UserLine } from './statement.ts'
+import { finish, type Steps } from './steps.ts'
+import { createUserSections, type UserSections } from './user-sections.ts'
+import { toUsers } from './users.ts'
 
 export type ParsedAcl =
   | { readonly ok: true; readonly rules: AclRules }
@@ -12,32 +15,23 @@ export type ParsedAcl =
 
 /** Reads an ACL file as Mosquitto 2.0 does; one bad line and there are no rules, but the bad lines are named. */
 export function parseAcl(bytes: Uint8Array): ParsedAcl {
-  const steps = parseInSteps(Buffer.from(bytes))
-  for (;;) {
-    const { done, value } = steps.next()
-    if (done) return value
-  }
+  return finish(parseInSteps(Buffer.from(bytes)))
 }
 
 /** Bytes of the file that one step reads, a longer line aside. */
 const BYTES_A_STEP = 16_384
 // what a line costs even if it is empty
 const BYTES_A_LINE = 64
-const USERS_A_STEP = 64
 const MOST_ERRORS = 1000
 
-/**
- * The same in steps of a fraction of a millisecond, for a process that has other things to do meanwhile. `file`
- * becomes part of the rules and must not change.
- */
-export function* parseInSteps(file: Buffer): Generator<undefined, ParsedAcl> {
+/** The same in steps. `file` becomes part of the rules and must not change. */
+export function* parseInSteps(file: Buffer): Steps<ParsedAcl> {
   const errors: AclError[] = []
   const anonymous: Rule[] = []
   const patterns: Rule[] = []
-  const users = new Map<string, Rule[]>()
+  const owned = createUserSections(file)
   const hasNul = yield* holdsNul(file)
-  let owner: string | null = null
-  let own = anonymous
+  let own: Pick<UserSections, 'push'> | Rule[] = anonymous
   let size = 0
   let work = 0
   for (const line of linesOf(file)) {
@@ -56,40 +50,31 @@ export function* parseInSteps(file: Buffer): Generator<undefined, ParsedAcl> {
       break
     }
     if (statement.kind === 'user') {
-      owner = toName(file, statement.name, statement.end)
-      const known = owner === null ? undefined : users.get(owner)
-      own = known ?? []
+      owned.begin(statement.name, statement.end)
+      own = isName(file, statement) ? owned : NOBODY
     } else {
       size += 1
-      if (statement.kind === 'pattern') patterns.push(statement.rule)
-      else if (own.push(statement.rule) === 1 && owner !== null) users.set(owner, own)
+      const list = statement.kind === 'pattern' ? patterns : own
+      list.push(statement.rule)
     }
   }
   if (errors.length > 0) return { ok: false, errors }
 
-  const sections = new Map<string, RuleSet>()
-  let slowest: RuleSet | null = null
-  for (const [name, rules] of users) {
-    const section = yield* toSection(file, rules.slice(), false)
-    sections.set(name, section)
-    if (section.effort > (slowest?.effort ?? 0)) slowest = section
-    if (sections.size % USERS_A_STEP === 0) yield
-  }
   const rules: AclRules = {
     edition: Symbol('edition'),
     file,
     size,
     anonymous: anonymous.length > 0 ? yield* toSection(file, anonymous, false) : null,
-    users: sections,
+    users: yield* toUsers(file, owned),
     patterns: patterns.length > 0 ? yield* toSection(file, patterns, true) : null,
   }
-  const error = effortFault([slowest, rules.anonymous], rules.patterns)
+  const error = effortFault([rules.users.slowest, rules.anonymous], rules.patterns)
   return error ? { ok: false, errors: [error] } : { ok: true, rules }
 }
 
 const BYTES_SEARCHED_A_STEP = 2 ** 20
 
-function* holdsNul(file: Buffer): Generator<undefined, boolean> {
+function* holdsNul(file: Buffer): Steps<boolean> {
   for (let at = 0; at < file.length; at += BYTES_SEARCHED_A_STEP) {
     if (file.subarray(at, at + BYTES_SEARCHED_A_STEP).includes(0)) return true
     yield
@@ -118,9 +103,11 @@ function unreadFault({ number }: AclLine): AclError {
   return { line: number, column: 1, code: 'too_many_errors', message }
 }
 
+const NOBODY: Pick<UserSections, 'push'> = { push: () => {} }
+
 // a name that is not UTF-8 is nobody's: decoded, it could be taken for another one
-function toName(file: Buffer, start: number, end: number): string | null {
-  return isUtf8(file.subarray(start, end)) ? file.toString('utf8', start, end) : null
+function isName(file: Buffer, { name, end }: UserLine): boolean {
+  return isUtf8(file.subarray(name, end))
 }
 
 function nulFault(file: Buffer, line: AclLine): AclError | null {

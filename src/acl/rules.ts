@@ -85,6 +85,14 @@ export interface NamesHeld {
   readonly clientIds: number
 }
 
+/** The users that have rules, in the order of their names. */
+export interface Users extends Iterable<readonly [string, RuleSet]> {
+  readonly size: number
+  /** The one whose decisions may cost most; null where there is none. */
+  readonly slowest: RuleSet | null
+  get(user: string): RuleSet | null
+}
+
 /** What one ACL file says: never changed, only replaced. */
 export interface AclRules {
   /** Another one for each file that was read: what was decided by it can be told from what is old without holding on to it. */
@@ -95,7 +103,7 @@ export interface AclRules {
   readonly size: number
   /** What clients without a name may do. */
   readonly anonymous: RuleSet | null
-  readonly users: ReadonlyMap<string, RuleSet>
+  readonly users: Users
   readonly patterns: RuleSet | null
 }
 
@@ -111,7 +119,7 @@ export function textOf({ file }: AclRules, rule: Rule): string {
 
 /** `who`'s own rules: never the anonymous ones for a client with a name. */
 export function ownSection(rules: AclRules, { user }: Who): RuleSet | null {
-  return user ? (rules.users.get(user) ?? null) : rules.anonymous
+  return user ? rules.users.get(user) : rules.anonymous
 }
 
 /** The patterns, if they are asked at all: not for a name that would bring a wildcard into them. */

@@ -1,6 +1,7 @@
 import { SLASH } from './ascii.ts'
 import { EFFORT_OF_RULE, effortOf, toTables } from './columns.ts'
 import type { Rule, RuleSet } from './rules.ts'
+import type { Steps } from './steps.ts'
 
 const FEW = 16
 const FEW_BYTES = 16_384
@@ -10,7 +11,7 @@ export function* toSection(
   file: Buffer,
   rules: readonly Rule[],
   arePatterns: boolean,
-): Generator<undefined, RuleSet> {
+): Steps<RuleSet> {
   if (rules.length <= FEW) {
     const effort = rules.reduce((sum, { filter, end }) => sum + EFFORT_OF_RULE + end - filter, 0)
     if (effort <= FEW_BYTES)
