@@ -134,7 +134,7 @@ describe('an unacknowledged message of a group', () => {
 
   it('stays with its member where the other one has no room for it', async () => {
     const { counts, onBound } = createTally()
-    const limits = { queueMessages: 6, whenFull: 'refuse' } as const
+    const limits = { messagesPerSession: 6, whenFull: 'refuse' } as const
     const at = await openMemory({ limits, onBound })
     const holder = await holderIn(at)
     const next = await memberOf(at, 'next')

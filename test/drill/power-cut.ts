@@ -47,7 +47,7 @@ interface Options {
 
 type Clients = ReturnType<typeof createClients>
 
-const limits = { queueMessages: 1e6, sessions: 1e6, sessionsPerDevice: 1e6 }
+const limits = { messagesPerSession: 1e6, sessions: 1e6, sessionsPerDevice: 1e6 }
 /** Rounds on one store; the next round starts with an empty one. */
 const ROUNDS_ON_ONE = 10
 /** The power is cut at a random one of this number of changes. The first commits of a new store are in the first hundred. */

@@ -23,7 +23,7 @@ for (const { name, open } of KINDS)
 
     test('a full queue drops the new message, with whenFull refuse', async () => {
       const { counts, onBound } = createTally()
-      const limits = { queueMessages: 2, whenFull: 'refuse' } as const
+      const limits = { messagesPerSession: 2, whenFull: 'refuse' } as const
       const { connect, publish } = await open({ limits, onBound })
       const [a, b] = [await connect('a'), await connect('b')]
       await a.subscribe('#', 1)
@@ -37,7 +37,7 @@ for (const { name, open } of KINDS)
     for (const whenFull of ['drop-oldest', 'refuse'] as const)
       test(`the bytes of a queue and of all queues are bounded, ${whenFull}`, async () => {
         const { counts, onBound } = createTally()
-        const limits = { queueBytes: 10, totalBytes: 17, whenFull }
+        const limits = { bytesPerSession: 10, queuedBytes: 17, whenFull }
         const { connect, publish } = await open({ limits, onBound })
         const [a, b] = [await connect('a'), await connect('b')]
         await a.subscribe('x', 1)
@@ -54,7 +54,7 @@ for (const { name, open } of KINDS)
 
     test('properties count like the payload', async () => {
       const { counts, onBound } = createTally()
-      const limits = { queueBytes: 20, whenFull: 'refuse' } as const
+      const limits = { bytesPerSession: 20, whenFull: 'refuse' } as const
       const { store, connect, publish } = await open({ limits, onBound })
       const a = await connect('a')
       await a.subscribe('#', 1)
@@ -90,7 +90,7 @@ for (const { name, open } of KINDS)
     })
 
     test('a message that is being stored counts as queued', async () => {
-      const limits = { totalBytesPerDevice: 10, totalBytes: 20, whenFull: 'refuse' } as const
+      const limits = { queuedBytesPerDevice: 10, queuedBytes: 20, whenFull: 'refuse' } as const
       const { store, connect, publish } = await open({ limits })
       const a = await connect('a/1')
       await a.subscribe('#', 1)

@@ -56,7 +56,7 @@ for (const { name, open } of KINDS)
 
     test('is refused by each queue where queues refuse, and where it is too large', async () => {
       const { counts, onBound } = createTally()
-      const limits = { messagesPerSession: 1, queueBytes: 5, whenFull: 'refuse' } as const
+      const limits = { messagesPerSession: 1, bytesPerSession: 5, whenFull: 'refuse' } as const
       const at = await open({ limits, onBound })
       await joinAndLeave(at)
       for (const payload of ['123456', '1', '2']) await at.publish('x', payload)

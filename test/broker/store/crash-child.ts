@@ -19,7 +19,7 @@ let last = Number(round) * 1_000_000
 const next = () => ++last
 
 const journal = await openSqliteJournal(directory, { fsync: fsync as Fsync })
-const limits = { queueMessages: 1e6, sessions: 1e6, sessionsPerDevice: 1e6 }
+const limits = { messagesPerSession: 1e6, sessions: 1e6, sessionsPerDevice: 1e6 }
 const at = await openOn(journal, { limits })
 const { sessions } = at.broker
 const consumer = await at.connect('consumer')

@@ -10,7 +10,7 @@ import { openFile, temporaryDirectory } from './stores.ts'
 
 const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 4)
 const CHILD = fileURLToPath(new URL('./crash-child.ts', import.meta.url))
-const limits = { queueMessages: 1e6, sessions: 1e6, sessionsPerDevice: 1e6 }
+const limits = { messagesPerSession: 1e6, sessions: 1e6, sessionsPerDevice: 1e6 }
 
 /** Runs the child on the store, kills it after about that many lines, and returns all its lines. */
 async function runAndKill(directory: string, round: number, lines: number): Promise<string[][]> {
