@@ -21,6 +21,7 @@ export const ENROL_NAMES: readonly SettingName[] = [
   ] as const),
   ...(['handshakeRate', 'handshakeRatePerAddress', 'requestTimeout', 'requestRate'] as const),
   ...(['maxRequestsPerConnection', 'drainSeconds', 'logLevel'] as const),
+  ...(['proxyProtocol', 'proxyProtocolFrom', 'proxyProtocolDoors'] as const),
 ]
 
 const HELP = helpText({

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { type Flags, readArguments, requireWords } from '../../src/cli/arguments.ts'
+import { enrol } from '../../src/cli/enrol.ts'
 import { columns, wrap } from '../../src/cli/help.ts'
 import { nearest } from '../../src/cli/suggest.ts'
+import { flagName, type SettingName } from '../../src/config/schema.ts'
+import { namesIn } from '../../src/config/setting.ts'
+import { BALANCERS_SETTINGS } from '../../src/config/settings/balancers.ts'
 import { type Folder, PROGRAM, run, startAny, temporaryFolder } from './program.ts'
 
 const COMMANDS = [
@@ -45,6 +49,11 @@ describe('a command line', () => {
     const { words } = readArguments(['t', '-3.5', '-.5', '-1e3', '--', '--retain', '-h'], FLAGS)
     assert.deepEqual(words, ['t', '-3.5', '-.5', '-1e3', '--retain', '-h'])
     assert.equal(readArguments(['--certs', '-1'], FLAGS).values.certs, '-1')
+  })
+
+  it('has the settings of load balancers for the enrol door too', () => {
+    for (const name of namesIn({ balancers: BALANCERS_SETTINGS }))
+      assert.ok(enrol.help.includes(` --${flagName(name as SettingName)} `), name)
   })
 
   const wrong: [string[], RegExp][] = [
