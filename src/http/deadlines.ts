@@ -3,6 +3,7 @@ import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createChain, type Link } from '../chain.ts'
 import type { Config } from '../config/load.ts'
+import { codeOf } from '../errors.ts'
 
 export type HttpSettings = Config['http']
 
@@ -79,7 +80,7 @@ export function whenLate(request: object, refuse: (() => void) | null): void {
 
 /**
  * The only place that limits how long a request may take to arrive, and its answer to be read, over HTTP/1.1 and HTTP/2. An
- * answer without an end, such as an event stream, has limits of its own. Node limits the headers of HTTP/1.1 requests.
+ * answer without an end, such as an event stream, has limits of its own.
  */
 export function watchDeadlines(server: Server, options: DeadlineOptions): void {
   const { refuse, onCut, isShared = false } = options
@@ -171,6 +172,10 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): void {
         connection.quietSince = performance.now()
       })
     })
+  })
+  // Node limits the headers of HTTP/1.1 requests, and Fastify answers those that are late
+  server.on('clientError', (error) => {
+    if (codeOf(error) === 'ERR_HTTP_REQUEST_TIMEOUT') onCut('request_timeout')
   })
   const sweeper = setInterval(sweep, SWEEP_MS).unref()
   server.once('close', () => clearInterval(sweeper))

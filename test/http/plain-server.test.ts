@@ -183,7 +183,7 @@ for (const kind of ['a port', 'a Unix socket'] as const)
       const [late] = await once(stream, 'response')
       assert.equal(late[':status'], 408)
       client.destroy()
-      assert.deepEqual(cuts.slice(before), Array(4).fill('request_timeout'))
+      assert.deepEqual(cuts.slice(before), Array(5).fill('request_timeout'))
     })
 
     it('has bounds for headers', async () => {
