@@ -21,7 +21,7 @@ export const HTTP_SETTINGS = section('HTTP requests', 'operations.md#limits', {
     'streamStall',
     secondsAsMs(1, 3600),
     '30',
-    'seconds that a client may read nothing while data waits for it, before it is disconnected',
+    'seconds that a client, over HTTP or MQTT, may read nothing while data waits for it, before it is disconnected',
   ),
   maxRequestsPerConnection: setting(
     'maxRequestsPerConnection',
