@@ -11,8 +11,8 @@ export interface History {
   frame(entry: Entry, format: EventFormat): Buffer
   /** All entries after this number; null where some of them were dropped. */
   after(number: number): Entry[] | null
-  /** The first part of a range, as `BrokerLog.read` returns it; null where some of it was dropped. */
-  read(range: LogRange): LogPage | null
+  /** The first part of a range, whose `after` is not below `earliest()`, as `BrokerLog.read` returns it. */
+  read(range: LogRange): LogPage
   /** The number of the latest message: a reader that resumes from it has missed nothing so far. */
   latest(): number
   /** No message after this number was dropped. */

@@ -1,12 +1,4 @@
-import type {
-  LatePage,
-  LateRange,
-  LogPage,
-  LogRange,
-  LogSplit,
-  TopicPage,
-  TopicRange,
-} from '../broker/broker.ts'
+import type { LatePage, LateRange, LogSplit, TopicPage, TopicRange } from '../broker/broker.ts'
 import type { Delivery } from '../broker/delivery.ts'
 import type { LogState, Retention } from '../broker/store/retention.ts'
 import { type Entry, frameOf } from './entry.ts'
@@ -32,7 +24,6 @@ import { compareTopics } from './topic-order.ts'
 
 /** The history of a broker without a disk, which is also its log. It drops old messages at each write and read. */
 export interface MemoryHistory extends History {
-  read(range: LogRange): LogPage
   readTopics(range: TopicRange): TopicPage
   readLate(range: LateRange): LatePage
   split(time: number): LogSplit

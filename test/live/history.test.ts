@@ -79,7 +79,7 @@ describe('the history', () => {
     const properties = { contentType: 'x'.repeat(100), correlationData: Buffer.from([0, 255]) }
     const sent = { ...numbered(1), properties, expires: 5 }
     history.add(sent)
-    assert.deepEqual(history.read({ after: 0, upTo: 1, filters: ['#'] })?.deliveries, [sent])
+    assert.deepEqual(history.read({ after: 0, upTo: 1, filters: ['#'] }).deliveries, [sent])
     history.add({ ...sent, sequence: 2 })
     assert.deepEqual(sequences(history.after(0)), [1, 2])
     history.add({ ...sent, sequence: 3 })
