@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import type { Broker } from '../broker/broker.ts'
 import type { Delivery } from '../broker/delivery.ts'
 import { toUplinkMessage } from '../broker/relayed/carried.ts'
-import type { Forwarding } from '../broker/store/forwarding.ts'
+import type { ForwardPosition } from '../broker/store/forward-position.ts'
 import type { Config } from '../config/load.ts'
 import { type ErrorCode, GatewayError, messageOf, UsageError } from '../errors.ts'
 import { createLogLimit } from '../log/log-limit.ts'
@@ -28,7 +28,7 @@ export interface BridgeOptions {
   readonly maxPayloadBytes: number
   readonly broker: Pick<Broker, 'follow' | 'log'>
   /** Null where nothing is to be forwarded. */
-  readonly forwarding: Forwarding | null
+  readonly forwarding: ForwardPosition | null
   readonly relay: Pick<Relay, 'publish'>
   readonly meter: Meter
   readonly log: Logger

@@ -2,8 +2,8 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { BrokerLog } from '../broker/broker.ts'
 import type { Delivery } from '../broker/delivery.ts'
 import { ownMessage } from '../broker/store/columns.ts'
-import { type Forwarded, isForwarded } from '../broker/store/forwarded.ts'
-import type { Forwarding } from '../broker/store/forwarding.ts'
+import type { ForwardPosition } from '../broker/store/forward-position.ts'
+import { type ForwardSelection, isForwarded } from '../broker/store/forward-selection.ts'
 import type { BridgeLoss } from '../metrics/meter.ts'
 import { createBacklog } from './backlog.ts'
 
@@ -12,8 +12,8 @@ export type Loss = Exclude<BridgeLoss, 'no_room'>
 
 export interface OutboxQueueOptions {
   readonly log: Pick<BrokerLog, 'read' | 'now'>
-  readonly forwarding: Forwarding
-  readonly forwarded: Forwarded
+  readonly forwarding: ForwardPosition
+  readonly forwarded: ForwardSelection
   /** Messages, and bytes of them, that may be unacknowledged; one message may be larger. */
   readonly window: { readonly messages: number; readonly bytes: number }
   /** The delivery is null when it cannot be read. */

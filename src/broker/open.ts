@@ -9,8 +9,8 @@ import type { RelayedBroker } from './relayed/relayed.ts'
 import type { MessageRules } from './relayed/rules.ts'
 import type { SessionBroker } from './session-broker.ts'
 import type { StoreAdmin } from './store/admin.ts'
-import type { Forwarded } from './store/forwarded.ts'
-import type { Forwarding } from './store/forwarding.ts'
+import type { ForwardPosition } from './store/forward-position.ts'
+import type { ForwardSelection } from './store/forward-selection.ts'
 import { createSilentJournal, type Journal } from './store/journal.ts'
 import type { BoundReason } from './store/limits.ts'
 import type { AccessOf } from './store/sessions.ts'
@@ -29,7 +29,7 @@ export interface BrokerOptions {
   /** What a client may do, by its device and its client id. */
   readonly accessOf: AccessOf
   /** The part of the log that is forwarded to another broker; only a broker with a disk supports it. */
-  readonly forwarded?: Forwarded | null
+  readonly forwarded?: ForwardSelection | null
   /** Called with how many messages were deleted for lack of room before they were forwarded. */
   readonly onUnforwarded?: (count: number) => void
 }
@@ -39,7 +39,7 @@ export interface OpenedBroker extends Broker, SessionBroker {
   /** The folder of the store; null for a store in memory. */
   readonly folder: string | null
   /** Null if nothing is forwarded. */
-  readonly forwarding: Forwarding | null
+  readonly forwarding: ForwardPosition | null
   /** The connection to the broker behind this gateway; null if there is none. */
   readonly uplink: RelayedBroker['uplink'] | null
   /** Known damage of the store; null if there is none. */

@@ -33,7 +33,7 @@ export function createRestoredBundles(
     for (const [place, session] of bundle.audience.sessions.entries()) {
       if (!session || withOwnRow.has(bundle.id + place) || bundle.id < session.away.floor) continue
       bundle.left += 1
-      if (bundle.id > session.away.mark) {
+      if (bundle.id > session.away.takenUpTo) {
         session.queue.count(1, bundle.bytes)
         continue
       }
@@ -72,7 +72,7 @@ export function createRestoredBundles(
       if (!bundle) return null
       withOwnRow.add(id)
       const away = bundle.audience.sessions[id - bundle.id]?.away
-      if (away) away.mark = Math.max(away.mark, bundle.id)
+      if (away) away.takenUpTo = Math.max(away.takenUpTo, bundle.id)
       return bundle
     },
     end(): void {

@@ -1,4 +1,4 @@
-import { waitsFor } from './away.ts'
+import { waitsFor } from './away-copies.ts'
 import type { BundleList } from './bundle-list.ts'
 import type { Bundles } from './bundles.ts'
 import type { Limits } from './limits.ts'
@@ -69,15 +69,15 @@ export function createCopyCounts(
   ): void {
     const over = queue.length() - limits.messagesPerSession
     if (over <= 0 || queue.unsent() > 0 || away.audiences.size > 1) return
-    const from = list.after(away.mark)
+    const from = list.after(away.takenUpTo)
     const oldest = dropped.slice(from, from + over)
     let bytes = 0
     for (const one of oldest) {
       one.copies += 1
       bytes += one.bundle.bytes
     }
-    away.mark = oldest.at(-1)?.bundle.id ?? away.mark
-    away.floor = away.mark + 1
+    away.takenUpTo = oldest.at(-1)?.bundle.id ?? away.takenUpTo
+    away.floor = away.takenUpTo + 1
     queue.count(-oldest.length, -bytes)
     onBound('queue_messages', oldest.length)
   }

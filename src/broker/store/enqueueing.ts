@@ -1,7 +1,7 @@
 import type { Cohort } from '../cohorts.ts'
 import type { Delivery } from '../delivery.ts'
 import type { Session } from '../session.ts'
-import type { Absent } from './absent.ts'
+import type { AwayBundles } from './away-bundles.ts'
 import { changesOf } from './bundles.ts'
 import type { Change } from './changes.ts'
 import type { Eviction } from './eviction.ts'
@@ -14,7 +14,7 @@ import type { StoreContext } from './store-context.ts'
 export function createEnqueueing(
   context: StoreContext,
   messages: SharedMessages,
-  absent: Absent,
+  awayBundles: AwayBundles,
   eviction: Eviction,
 ) {
   const { journal, limits, onBound } = context
@@ -50,9 +50,9 @@ export function createEnqueueing(
     const isOneByOne = limits.whenFull === 'refuse' || bytes > limits.bytesPerSession
     const { audience, apart } = isOneByOne
       ? { audience: null, apart: matches }
-      : absent.membersOf(cohort)
+      : awayBundles.membersOf(cohort)
     for (const match of apart) others.push({ match, qos, retain })
-    return audience && absent.put(shared, audience, { qos, retain, identifiers, bytes })
+    return audience && awayBundles.put(shared, audience, { qos, retain, identifiers, bytes })
   }
 
   function findPlaces(
@@ -115,10 +115,10 @@ export function createEnqueueing(
         eviction.releaseMessage(entry)
         session.queue.remove(entry)
       }
-      for (const bundle of bundles) absent.undo(bundle)
+      for (const bundle of bundles) awayBundles.undo(bundle)
       throw error
     }
-    for (const bundle of bundles) absent.settle(bundle)
+    for (const bundle of bundles) awayBundles.settle(bundle)
     for (const [session, entry] of places) {
       // a session that was closed meanwhile gets nothing
       if (session.isClosed) continue

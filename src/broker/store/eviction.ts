@@ -1,4 +1,4 @@
-import { oldestBundle } from './away.ts'
+import { oldestBundle } from './away-copies.ts'
 import type { Bundles } from './bundles.ts'
 import type { Bundle, QueuedSession, QueueEntry } from './queue-types.ts'
 import type { SharedMessages } from './shared-messages.ts'
@@ -44,7 +44,7 @@ export function createEviction(
 
   /** Drops the oldest copy in bundles. That is stored when the session comes back, or with the removal of the bundle. */
   function dropCopy({ away, queue }: QueuedSession, bundle: Bundle): void {
-    away.mark = bundle.id
+    away.takenUpTo = bundle.id
     away.floor = bundle.id + 1
     if (bundle.isCounted) queue.count(-1, -bundle.bytes)
     bundles.drop(bundle)

@@ -9,7 +9,7 @@ import type {
 } from '../broker.ts'
 import type { StoreAdmin } from './admin.ts'
 import type { Change, Changes, Restore } from './changes.ts'
-import type { Forwarded } from './forwarded.ts'
+import type { ForwardSelection } from './forward-selection.ts'
 import type { LogState } from './retention.ts'
 
 /** A `LogPage` as the database thread sends it: strings are copied to another thread faster than buffers. */
@@ -34,7 +34,7 @@ export interface LateRows extends Omit<LatePage, 'deliveries'> {
 export interface CountRange {
   readonly after: number
   readonly upTo: number
-  readonly forwarded: Forwarded
+  readonly forwarded: ForwardSelection
 }
 
 /** Stores the changes of the store in order, each group completely or not at all. */

@@ -133,7 +133,7 @@ export interface Away {
   /** The audiences whose bundles have copies for it. */
   readonly audiences: Set<Audience>
   /** No copy in bundles up to this one waits any more: each was dropped, or is in the queue. */
-  mark: number
+  takenUpTo: number
   /** All copies in bundles before this one are gone, except those with rows of their own. */
   floor: number
 }

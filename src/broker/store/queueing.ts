@@ -1,7 +1,7 @@
 import type { Delivery } from '../delivery.ts'
 import type { Session } from '../session.ts'
-import { createAbsent } from './absent.ts'
-import { createAwayCopies } from './away.ts'
+import { createAwayBundles } from './away-bundles.ts'
+import { createAwayCopies } from './away-copies.ts'
 import { createBundles } from './bundles.ts'
 import { createEnqueueing } from './enqueueing.ts'
 import { createEviction } from './eviction.ts'
@@ -20,12 +20,12 @@ export function createQueueing(context: StoreContext, sessions: Sessions) {
   const eviction = createEviction(context, messages, bundles)
   const { discard, releaseMessage, isExpired, makeRoom } = eviction
   const away = createAwayCopies(context, bundles, makeRoom)
-  const absent = createAbsent(context, sessions, bundles, makeRoom)
+  const awayBundles = createAwayBundles(context, sessions, bundles, makeRoom)
   const restoring = createQueueRestore(ids, sessions, messages, bundles)
 
   return {
     messages,
-    enqueue: createEnqueueing(context, messages, absent, eviction),
+    enqueue: createEnqueueing(context, messages, awayBundles, eviction),
     discard,
     /** Retained messages for a new subscription fill at most half of a queue: the other half is for live messages. */
     hasRoomForRetained({ queue }: Session): boolean {
@@ -93,7 +93,7 @@ export function createQueueing(context: StoreContext, sessions: Sessions) {
     unpack: away.unpack,
     /** Drops and counts the expired messages of sessions that are away. */
     expireBundles(): void {
-      const copies = absent.expire(isExpired)
+      const copies = awayBundles.expire(isExpired)
       if (copies > 0) onBound('message_expired', copies)
     },
     storeFloors(): void {

@@ -143,7 +143,7 @@ function toSession(
     totals,
     link: null,
     lastSeen,
-    away: { audiences: new Set(), mark: floor - 1, floor },
+    away: { audiences: new Set(), takenUpTo: floor - 1, floor },
     isClosed: false,
   }
 }

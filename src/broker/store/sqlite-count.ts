@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { isForwarded } from './forwarded.ts'
+import { isForwarded } from './forward-selection.ts'
 import type { CountRange } from './journal.ts'
 import { createPauses } from './pauses.ts'
 

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import { messageOf, UsageError } from '../../errors.ts'
 import type { Restore } from './changes.ts'
 import { DEFAULT_RETENTION } from './defaults.ts'
-import type { Forwarded } from './forwarded.ts'
+import type { ForwardSelection } from './forward-selection.ts'
 import { createGroupCommit, type Disk, type OnOutage, type OnUnreadable } from './group-commit.ts'
 import type { Journal } from './journal.ts'
 import type { LogState, Retention } from './retention.ts'
@@ -17,7 +17,7 @@ const WORKER = new URL(`./sqlite-worker${extname(import.meta.url)}`, import.meta
 export interface JournalOptions extends SqliteOptions {
   readonly retention?: Retention
   /** Messages that are kept until they are forwarded, as long as there is room. */
-  readonly forwarded?: Forwarded | null
+  readonly forwarded?: ForwardSelection | null
   /** Called with how many messages were deleted for lack of room before they were forwarded. */
   readonly onUnforwarded?: (count: number) => void
   /** Called once the history file of an older gateway has been moved into the log. */

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Change } from './changes.ts'
-import type { Forwarded } from './forwarded.ts'
+import type { ForwardSelection } from './forward-selection.ts'
 import { createLogUsage, type LogUsage } from './log-usage.ts'
 import type { LogState, Retention } from './retention.ts'
 import { createTopicsKept } from './topics-kept.ts'
@@ -34,7 +34,7 @@ const SWEEP_MS = 1_000
 export function createTrim(
   db: DatabaseSync,
   retention: Retention,
-  forwarded: Forwarded | null = null,
+  forwarded: ForwardSelection | null = null,
 ): Trim {
   const usage = createLogUsage(db)
   const rowsAfter = createTrimReader(db)

@@ -7,8 +7,8 @@ import type { Change, Restore } from './changes.ts'
 import { createClock } from './clock.ts'
 import { toAppend } from './columns.ts'
 import { DEFAULT_LIMITS } from './defaults.ts'
-import type { Forwarded } from './forwarded.ts'
-import { openForwarding } from './forwarding.ts'
+import { openForwardPosition } from './forward-position.ts'
+import type { ForwardSelection } from './forward-selection.ts'
 import { createIncoming } from './incoming.ts'
 import type { Journal } from './journal.ts'
 import { createKeys } from './keys.ts'
@@ -110,7 +110,7 @@ export async function openStore({
     isDurable: journal.isDurable,
     admin: journal.admin,
     /** Opens the position up to which the log is forwarded. */
-    forwarding: (forwarded: Forwarded) => openForwarding(context, log, forwarded),
+    forwarding: (forwarded: ForwardSelection) => openForwardPosition(context, log, forwarded),
     sessions,
     queueing,
     incoming,

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { type Forwarded, isForwarded } from './forwarded.ts'
+import { type ForwardSelection, isForwarded } from './forward-selection.ts'
 import type { LogUsage } from './log-usage.ts'
 import { inTransaction } from './sqlite-file.ts'
 import type { TrimRow } from './trim-rows.ts'
@@ -42,7 +42,7 @@ const EVERYTHING = Number.MAX_SAFE_INTEGER
 export function createTrimDeletions(
   db: DatabaseSync,
   usage: LogUsage,
-  forwarded: Forwarded | null,
+  forwarded: ForwardSelection | null,
 ): TrimDeletions {
   const deleteRow = db.prepare('DELETE FROM log WHERE number = ?')
   const writeMeta = db.prepare('REPLACE INTO meta VALUES (?, ?)')

@@ -1,6 +1,6 @@
 import type { LateRange, LogRange, TopicRange } from '../broker.ts'
 import type { Change, RestoredName } from './changes.ts'
-import type { Forwarded } from './forwarded.ts'
+import type { ForwardSelection } from './forward-selection.ts'
 import type { CountRange } from './journal.ts'
 import type { LogState, Retention } from './retention.ts'
 import type { SqliteOptions } from './sqlite-file.ts'
@@ -10,7 +10,7 @@ import type { TakenOver } from './sqlite-upgrade.ts'
 export interface WorkerData extends SqliteOptions {
   readonly directory: string
   readonly retention: Retention
-  readonly forwarded: Forwarded | null
+  readonly forwarded: ForwardSelection | null
 }
 
 /**

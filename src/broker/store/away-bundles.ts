@@ -1,5 +1,5 @@
 import type { Cohort, Members } from '../cohorts.ts'
-import { waitsFor } from './away.ts'
+import { waitsFor } from './away-copies.ts'
 import type { Bundles, CopyTerms } from './bundles.ts'
 import { createCopyCounts, hasShare } from './copy-counts.ts'
 import type { Audience, Bundle, QueuedSession } from './queue-types.ts'
@@ -7,13 +7,13 @@ import type { Sessions } from './sessions.ts'
 import type { SharedMessage } from './shared-messages.ts'
 import type { StoreContext } from './store-context.ts'
 
-export type Absent = ReturnType<typeof createAbsent>
+export type AwayBundles = ReturnType<typeof createAwayBundles>
 
 /**
  * Messages that wait for many sessions that are away, stored once for all of them. `makeRoom` drops messages that a queue has no
  * room for.
  */
-export function createAbsent(
+export function createAwayBundles(
   context: StoreContext,
   sessions: Sessions,
   bundles: Bundles,

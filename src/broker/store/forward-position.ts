@@ -1,9 +1,9 @@
-import type { Forwarded } from './forwarded.ts'
+import type { ForwardSelection } from './forward-selection.ts'
 import type { MessageLog } from './log.ts'
 import type { StoreContext } from './store-context.ts'
 
 /** The position up to which the log is forwarded to another broker. */
-export interface Forwarding {
+export interface ForwardPosition {
   /** All messages up to this number are forwarded, or need not be. The log keeps later ones as long as it has room. */
   position(): number
   /** The number of the latest delivered message. */
@@ -19,11 +19,11 @@ export interface Forwarding {
 const STORED_EVERY_MS = 1_000
 
 /** Continues at the stored position. A log that was never forwarded is forwarded from its end on. */
-export async function openForwarding(
+export async function openForwardPosition(
   { journal }: StoreContext,
   log: MessageLog,
-  forwarded: Forwarded,
-): Promise<Forwarding> {
+  forwarded: ForwardSelection,
+): Promise<ForwardPosition> {
   let position =
     log.meta.text('forwarded') === undefined ? log.start() : log.meta.number('forwarded')
   let timer: NodeJS.Timeout | undefined

@@ -4,14 +4,14 @@ import type { StoreContext } from './store-context.ts'
 
 /** Whether a copy of the bundle waits for the session to come back. */
 export function waitsFor({ isClosed, away }: QueuedSession, { id }: Bundle): boolean {
-  return !isClosed && id > away.mark
+  return !isClosed && id > away.takenUpTo
 }
 
 /** The oldest bundle that waits for a session. */
 export function oldestBundle({ away }: QueuedSession): Bundle | undefined {
   let oldest: Bundle | undefined
   for (const { bundles } of away.audiences) {
-    const bundle = bundles.at(bundles.after(away.mark))
+    const bundle = bundles.at(bundles.after(away.takenUpTo))
     if (bundle && (!oldest || bundle.id < oldest.id)) oldest = bundle
   }
   return oldest
@@ -61,11 +61,11 @@ export function createAwayCopies(
 /** Returns the waiting bundles in the order of their ids, and marks all of them as taken. */
 function takeBundles({ away, queue }: QueuedSession): Bundle[] {
   const lists = [...away.audiences].map(({ bundles }) => {
-    const from = bundles.after(away.mark)
+    const from = bundles.after(away.takenUpTo)
     return Array.from({ length: bundles.size - from }, (_, n) => bundles.at(from + n) as Bundle)
   })
   const all = lists.flat().sort((a, b) => a.id - b.id)
   for (const { isCounted, bytes } of all) if (isCounted) queue.count(-1, -bytes)
-  away.mark = all.at(-1)?.id ?? away.mark
+  away.takenUpTo = all.at(-1)?.id ?? away.takenUpTo
   return all
 }

@@ -1,14 +1,14 @@
 import { topicMatches } from '../../topic/match.ts'
 
 /** The messages of the log that go to another broker: those that a filter covers, except those of one device. */
-export interface Forwarded {
+export interface ForwardSelection {
   readonly filters: readonly string[]
   /** That device. */
   readonly except: string
 }
 
 export function isForwarded(
-  { filters, except }: Forwarded,
+  { filters, except }: ForwardSelection,
   topic: string,
   device: string | null,
 ): boolean {
