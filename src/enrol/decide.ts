@@ -128,12 +128,12 @@ function byFallback(name: string, token: string, state: EnrolState, now: number)
 
 function byApproval(
   { csr, address }: EnrolRequest,
-  { book, mayWait }: EnrolState,
+  { book, acceptsUninvited }: EnrolState,
   now: number,
 ): Decision {
   const known = book.keys.find(({ key }) => key === csr.key)
   if (known) return ofKnownKey(known, book)
-  if (!mayWait)
+  if (!acceptsUninvited)
     return refuse(
       'credential_required',
       'Send the token of an invite, or the certificate that is to be renewed.',

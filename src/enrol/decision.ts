@@ -79,7 +79,7 @@ export interface EnrolState {
   /** The secret that fallback tokens are derived from. */
   readonly secret: Buffer
   /** Whether keys without a credential may wait for approval. */
-  readonly mayWait: boolean
+  readonly acceptsUninvited: boolean
 }
 
 export interface EnrolRequest {

@@ -42,7 +42,7 @@ export interface EnrolmentOptions {
   /** Life of the certificates, in days; fractions are for tests. */
   readonly days: number
   /** Whether keys without a credential may wait for approval. */
-  readonly mayWait: boolean
+  readonly acceptsUninvited: boolean
   readonly now?: () => number
 }
 
@@ -69,7 +69,7 @@ const REFUSED_LINES = 10
 /** Rejects with `UsageError` where the directory cannot be used to sign. */
 export async function openEnrolment(
   directory: string,
-  { days, mayWait, now = Date.now }: EnrolmentOptions,
+  { days, acceptsUninvited, now = Date.now }: EnrolmentOptions,
 ): Promise<Enrolment> {
   const layout = openLayout(directory)
   const secret = await change(layout, () => ensureSecret(layout))
@@ -80,7 +80,7 @@ export async function openEnrolment(
 
   async function readState(): Promise<EnrolState> {
     const [book, issued] = await Promise.all([readEnrolBook(layout), readAll()])
-    return { book: tidyBook(book, now()), issued, secret, mayWait }
+    return { book: tidyBook(book, now()), issued, secret, acceptsUninvited }
   }
 
   /** Call it under the directory's lock. */

@@ -50,7 +50,7 @@ function issued(serial: string, changes: Partial<IssuedEntry> = {}): IssuedEntry
 }
 
 function state(changes: Partial<EnrolState> = {}): EnrolState {
-  return { book: EMPTY_BOOK, issued: [], secret: SECRET, mayWait: false, ...changes }
+  return { book: EMPTY_BOOK, issued: [], secret: SECRET, acceptsUninvited: false, ...changes }
 }
 
 function shown(serial: string): Credential {
@@ -166,7 +166,7 @@ describe('a key without a credential', () => {
 
   it('is refused, or waits until an operator approves or denies it', () => {
     assert.equal(reasonOf(ask(none, state())), 'credential_required')
-    const waiting = ask(none, state({ mayWait: true }))
+    const waiting = ask(none, state({ acceptsUninvited: true }))
     assert.ok(waiting.kind === 'wait')
     const [key] = waiting.book.keys
     assert.ok(key)
@@ -189,11 +189,11 @@ describe('a key without a credential', () => {
   it('cannot fill the queue from one address', () => {
     let book = EMPTY_BOOK
     for (let n = 0; n < 5; n++) {
-      const decision = ask(none, state({ book, mayWait: true }), csr({ key: `${n}` }))
+      const decision = ask(none, state({ book, acceptsUninvited: true }), csr({ key: `${n}` }))
       assert.ok(decision.kind === 'wait')
       book = decision.book
     }
-    const sixth = ask(none, state({ book, mayWait: true }), csr({ key: '6' }))
+    const sixth = ask(none, state({ book, acceptsUninvited: true }), csr({ key: '6' }))
     assert.equal(reasonOf(sixth), 'waiting_full')
     const elsewhere = {
       credential: none,
@@ -201,7 +201,10 @@ describe('a key without a credential', () => {
       address: '192.0.2.2',
       binding: null,
     }
-    assert.equal(decideEnrolment(elsewhere, state({ book, mayWait: true }), NOW).kind, 'wait')
+    assert.equal(
+      decideEnrolment(elsewhere, state({ book, acceptsUninvited: true }), NOW).kind,
+      'wait',
+    )
   })
 
   it('is bounded per IPv6 network, which one machine may own', () => {
@@ -211,7 +214,7 @@ describe('a key without a credential', () => {
       const asked = { credential: none, csr: csr({ key: `${n}` }), binding: null }
       return decideEnrolment(
         { ...asked, address: `2001:db8::${n}` },
-        state({ book, mayWait: true }),
+        state({ book, acceptsUninvited: true }),
         NOW,
       )
     }

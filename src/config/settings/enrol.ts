@@ -9,7 +9,7 @@ export const ENROL_SETTINGS = section('The enrol door', 'devices.md', {
     '30',
     'days that a certificate from the enrol door is valid; devices renew it after two thirds of that time',
   ),
-  mayWait: setting(
+  acceptsUninvited: setting(
     'enrolApproval',
     onOff,
     'on',
