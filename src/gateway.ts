@@ -67,7 +67,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   const broker = await openingBroker
   building.defer(broker.close)
   const { sessions, forwarding } = broker
-  const live = await openLive(broker, { newest: config.streams.newest, retention })
+  const live = await openLive(broker, { newestMessages: config.streams.newestMessages, retention })
   building.defer(broker.end)
   acl.onChange(() => void live.hub.recheck())
   await followReadings(broker, readings.note)

@@ -17,7 +17,7 @@ export interface Live {
 
 export interface LiveOptions {
   /** How many of the newest messages are ready for streams. */
-  readonly newest: number
+  readonly newestMessages: number
   /** How long older messages are kept. */
   readonly retention: Retention
 }
@@ -28,7 +28,7 @@ const NEWEST_BYTES = 16 * 1024 * 1024
 /** Begins to follow the messages that the broker delivers. */
 export async function openLive(
   broker: Broker,
-  { newest: messages, retention }: LiveOptions,
+  { newestMessages: messages, retention }: LiveOptions,
 ): Promise<Live> {
   const ids = createEventIds(broker.log.epoch(), broker.log.oldNumbers())
   const inMemory = broker.log.isDurable

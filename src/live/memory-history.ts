@@ -113,7 +113,7 @@ export function createMemoryHistory(
 
   /** Whether a row may stay because it is the latest of its topic. */
   function mayStay(row: Row, time: number): boolean {
-    if (rows.stored(row) <= time - topicTtlMs) return false
+    if (rows.addedAt(row) <= time - topicTtlMs) return false
     if (rows.standing.get(row) !== RECENT) return true
     return rows.topic(row).latest === row && owners.hold(row)
   }
@@ -135,7 +135,7 @@ export function createMemoryHistory(
     return (
       owners.total.bytes > bounds.bytes ||
       owners.total.entries > mostRows ||
-      rows.stored(row) <= time - ageMs
+      rows.addedAt(row) <= time - ageMs
     )
   }
 
@@ -151,7 +151,7 @@ export function createMemoryHistory(
       } else drop(oldest)
     }
     for (let oldest = kept.first(); oldest; oldest = kept.first()) {
-      if (rows.stored(oldest) > time - topicTtlMs) break
+      if (rows.addedAt(oldest) > time - topicTtlMs) break
       drop(oldest)
     }
   }

@@ -22,10 +22,10 @@ export function createOwners(
 ): Owners {
   const owners = new Map<string | null, RowOwner>()
   const total: RowTally = { entries: 0, bytes: 0 }
-  const held: RowTally = { entries: 0, bytes: 0 }
+  const latestOnly: RowTally = { entries: 0, bytes: 0 }
   // those take at most half of the room, so that the rest is left for recent messages
-  const mostHeld: RowTally = { entries: topics, bytes: bytes / 2 }
-  const mostHeldOfOne: RowTally = {
+  const mostLatestOnly: RowTally = { entries: topics, bytes: bytes / 2 }
+  const mostLatestOnlyOfOne: RowTally = {
     entries: topics / 2,
     bytes: Math.min(bytes / 4, bytesPerDevice / 2),
   }
@@ -48,7 +48,7 @@ export function createOwners(
         entries: 0,
         bytes: 0,
         recent: createRowChain(rows),
-        held: { entries: 0, bytes: 0 },
+        latestOnly: { entries: 0, bytes: 0 },
       }
       owners.set(device, owner)
       return owner
@@ -63,8 +63,8 @@ export function createOwners(
       const owner = rows.owner(row)
       if (rows.standing.get(row) === RECENT) owner.recent.remove(row)
       else {
-        count(held, row, -1)
-        count(owner.held, row, -1)
+        count(latestOnly, row, -1)
+        count(owner.latestOnly, row, -1)
       }
       count(total, row, -1)
       count(owner, row, -1)
@@ -72,9 +72,13 @@ export function createOwners(
     },
     hold(row) {
       const owner = rows.owner(row)
-      if (!fits(held, row, mostHeld) || !fits(owner.held, row, mostHeldOfOne)) return false
-      count(held, row, 1)
-      count(owner.held, row, 1)
+      if (
+        !fits(latestOnly, row, mostLatestOnly) ||
+        !fits(owner.latestOnly, row, mostLatestOnlyOfOne)
+      )
+        return false
+      count(latestOnly, row, 1)
+      count(owner.latestOnly, row, 1)
       owner.recent.remove(row)
       return true
     },

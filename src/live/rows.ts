@@ -33,7 +33,7 @@ export interface RowOwner extends RowTally {
   /** Its recent messages, oldest first. */
   readonly recent: RowChain
   /** Messages that stay only because they are the latest of their topics. */
-  readonly held: RowTally
+  readonly latestOnly: RowTally
 }
 
 /** A message in memory, to be read when it is needed. It stays valid when its row moves or is removed. */
@@ -47,15 +47,15 @@ export interface Stored extends Place {
  * everything for 15 ms again and again.
  */
 export interface Rows extends Links {
-  /** `stored` is when it came, by the clock of the history. */
-  add(delivery: Delivery, topic: RowTopic, owner: RowOwner, stored: number): Row
+  add(delivery: Delivery, topic: RowTopic, owner: RowOwner, addedAt: number): Row
   remove(row: Row): void
   topic(row: Row): RowTopic
   owner(row: Row): RowOwner
   sequence(row: Row): number
   received(row: Row): number
   time(row: Row): number
-  stored(row: Row): number
+  /** When it was added, by the clock of the history. */
+  addedAt(row: Row): number
   /** Bytes that count towards the bounds. */
   counted(row: Row): number
   message(row: Row): Stored
@@ -66,7 +66,7 @@ export interface Rows extends Links {
 const SEQUENCE = 0
 const RECEIVED = 1
 const TIME = 2
-const STORED = 3
+const ADDED_AT = 3
 const EXPIRES = 4
 const ROW = 10
 const SIZE = 11
@@ -125,7 +125,7 @@ export function createRows(): Rows {
   }
 
   return {
-    add(delivery, topic, owner, stored) {
+    add(delivery, topic, owner, addedAt) {
       const { payload } = delivery
       const properties = propertiesText(delivery)
       const propertiesSize = properties === null ? -1 : Buffer.byteLength(properties)
@@ -143,7 +143,7 @@ export function createRows(): Rows {
       doubles[double + SEQUENCE] = delivery.sequence
       doubles[double + RECEIVED] = delivery.received
       doubles[double + TIME] = delivery.time
-      doubles[double + STORED] = stored
+      doubles[double + ADDED_AT] = addedAt
       doubles[double + EXPIRES] = delivery.expires ?? Number.NaN
       const integer = offset >> 2
       integers[integer + ROW] = row
@@ -173,7 +173,7 @@ export function createRows(): Rows {
     sequence: (row) => double(row, SEQUENCE),
     received: (row) => double(row, RECEIVED),
     time: (row) => double(row, TIME),
-    stored: (row) => double(row, STORED),
+    addedAt: (row) => double(row, ADDED_AT),
     counted: (row) => integer(row, COUNTED),
     topic: (row) => topicOf[row] as RowTopic,
     owner: (row) => ownerOf[row] as RowOwner,

@@ -16,7 +16,7 @@ function open() {
     entries: 0,
     bytes: 0,
     recent: createRowChain(rows),
-    held: { entries: 0, bytes: 0 },
+    latestOnly: { entries: 0, bytes: 0 },
   }
   const expected = new Map<Row, Delivery>()
   let number = 0

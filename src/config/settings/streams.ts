@@ -4,7 +4,7 @@ import { bytes, integer } from '../values/plain.ts'
 
 /** Event streams: `config.streams`. */
 export const STREAMS_SETTINGS = section('Event streams', 'streams.md', {
-  newest: setting(
+  newestMessages: setting(
     'history',
     integer(0, 10_000_000),
     '10000',
