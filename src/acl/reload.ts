@@ -26,7 +26,7 @@ export interface AclSource {
 /** A source that can be told to check the file. */
 export interface AclFile extends AclSource {
   /** Reads the file if it has changed, or could not be read before. */
-  look(): Promise<void>
+  reloadIfChanged(): Promise<void>
 }
 
 export interface AclOptions {
@@ -111,7 +111,7 @@ export async function openAcl(path: string, options: AclOptions): Promise<AclFil
       await watched.reload()
       return signal.aborted ? unused : last
     },
-    look: watched.reloadIfChanged,
+    reloadIfChanged: watched.reloadIfChanged,
     failure: watched.failure,
     onChange(listener) {
       listeners.add(listener)

@@ -42,7 +42,7 @@ export async function openFunction(config: Config, log: Logger): Promise<Gateway
   const reports = createReports(meter, log)
   const denials = createDenials(log)
   const guards = createMemoryGuards(config.memory, reports)
-  const { acl, trust, look } = await openFiles(config, log)
+  const { acl, trust, reloadChanged } = await openFiles(config, log)
   building.defer(() => acl.close())
 
   // each function would get every message
@@ -115,7 +115,7 @@ export async function openFunction(config: Config, log: Logger): Promise<Gateway
     const signal = AbortSignal.timeout(Math.max(0, ms))
     patient.begin()
     try {
-      await look()
+      await reloadChanged()
       const onConnection = (served: object) => senders.name(served, request)
       return await exchange(server, request, { signal, onConnection })
     } catch (error) {
@@ -137,15 +137,15 @@ async function openFiles(config: Config, log: Logger) {
     onReload: createAclLog(config.access.aclFile, log),
   })
   const trust = await openDeviceTrust(config.trust, createTrustLog(log))
-  let looked = Date.now()
+  let checked = Date.now()
   return {
     acl,
     trust,
-    async look(): Promise<void> {
+    async reloadChanged(): Promise<void> {
       // by the system's clock: the steady one may stand still with the machine
-      if (Math.abs(Date.now() - looked) < config.function.reloadMs) return
-      looked = Date.now()
-      await Promise.all([acl.look(), trust.reloadIfChanged()])
+      if (Math.abs(Date.now() - checked) < config.function.reloadMs) return
+      checked = Date.now()
+      await Promise.all([acl.reloadIfChanged(), trust.reloadIfChanged()])
     },
   }
 }

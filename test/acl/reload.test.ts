@@ -98,13 +98,13 @@ test('an empty file is valid from the start and denies everything', async (t) =>
   assert.equal(reads('a'), false)
 })
 
-test('look() reads the file only when it has changed', async (t) => {
+test('reloadIfChanged() reads the file only when it has changed', async (t) => {
   const { path, source, reads, reloads } = await open(t, SECRET, false)
   const before = source.current
-  await source.look()
+  await source.reloadIfChanged()
   assert.equal(source.current, before)
   await writeFile(path, 'user alice\ntopic read secret\n')
-  await source.look()
+  await source.reloadIfChanged()
   assert.equal(reads('secret'), true)
   assert.equal(reloads.length, 1)
 })
