@@ -58,23 +58,23 @@ const NO_ERROR = 0
 
 /** The key under which a request or response holds its exchange: cheaper for each request than a map. */
 const EXCHANGE = Symbol('exchange')
-type Part = { [EXCHANGE]?: Exchange }
+type HasExchange = { [EXCHANGE]?: Exchange }
 
 /** Counts bytes of a body, which extend its deadline. */
 export function bodyArrived(request: object, bytes: number): void {
-  const exchange = (request as Part)[EXCHANGE]
+  const exchange = (request as HasExchange)[EXCHANGE]
   if (exchange) exchange.arrived += bytes
 }
 
 /** The request is no longer late: all bytes of its body have been taken. */
 export function bodyTaken(request: object): void {
-  const exchange = (request as Part)[EXCHANGE]
+  const exchange = (request as HasExchange)[EXCHANGE]
   if (exchange) exchange.isBodyTaken = true
 }
 
 /** Calls `refuse`, once, when the request does not arrive in time; with null the server itself refuses again. */
 export function whenLate(request: object, refuse: (() => void) | null): void {
-  const exchange = (request as Part)[EXCHANGE]
+  const exchange = (request as HasExchange)[EXCHANGE]
   if (exchange) exchange.onLate = refuse
 }
 
@@ -92,8 +92,8 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): void {
     // a CONNECT over HTTP/1.1, whose connection ends at once
     if (!('writeHead' in response)) return
     const exchange = new Exchange(request, response)
-    ;(request as Part)[EXCHANGE] = exchange
-    ;(response as Part)[EXCHANGE] = exchange
+    ;(request as HasExchange)[EXCHANGE] = exchange
+    ;(response as HasExchange)[EXCHANGE] = exchange
     open.add(exchange)
     response.on('close', closed)
     const stream = streamOf(request)
@@ -103,13 +103,13 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): void {
   }
 
   /** A listener of a response; one function for all responses. */
-  function closed(this: Part): void {
+  function closed(this: HasExchange): void {
     const exchange = this[EXCHANGE] as Exchange
     // over HTTP/1.1 the rest of the request may still arrive
     if (exchange.request.complete || streamOf(exchange.request)) open.remove(exchange)
   }
 
-  function look(exchange: Exchange, now: number): void {
+  function check(exchange: Exchange, now: number): void {
     const { request, response, began, arrived } = exchange
     if (isGone(request)) open.remove(exchange)
     else if (exchange.lateSince !== null) {
@@ -143,7 +143,7 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): void {
     if (!isShared) streamOf(request)?.session?.close()
   }
 
-  function lookAtConnection(session: ServerHttp2Session, now: number): void {
+  function checkConnection(session: ServerHttp2Session, now: number): void {
     const { streams, requests, quietSince } = connections.get(session) as Connection
     if (streams > 0) return
     const limit = requests === 0 ? requestTimeoutMs : KEEP_ALIVE_MS
@@ -154,8 +154,8 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): void {
 
   function sweep(): void {
     const now = performance.now()
-    open.each((exchange) => look(exchange, now))
-    for (const session of connections.keys()) lookAtConnection(session, now)
+    open.each((exchange) => check(exchange, now))
+    for (const session of connections.keys()) checkConnection(session, now)
   }
 
   for (const event of ['request', 'checkContinue', 'checkExpectation', 'connect'])
