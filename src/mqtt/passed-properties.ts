@@ -12,7 +12,7 @@ let count = 0
  * Remembers that the newest of `pairs` was read from these bytes, which include its property identifier. Only the list that was
  * read last is remembered: it is usually sent before the next packet is read.
  */
-export function noteRead(
+export function rememberBytes(
   pairs: readonly UserProperty[],
   body: Buffer,
   from: number,
@@ -32,11 +32,11 @@ export function noteRead(
 }
 
 /** How many bytes they were read from, which are also those to send; 0 where they are not known. */
-export function readBytes(pairs: readonly UserProperty[]): number {
+export function byteLengthAsRead(pairs: readonly UserProperty[]): number {
   return pairs === list && pairs.length === count ? end - start : 0
 }
 
-/** Writes these bytes. */
-export function copyRead(packet: Buffer, at: number): number {
+/** Writes the bytes that were read last, of which `byteLengthAsRead` is the length. */
+export function copyAsRead(packet: Buffer, at: number): number {
   return at + bytes.copy(packet, at, start, end)
 }

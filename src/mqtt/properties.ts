@@ -12,7 +12,7 @@ import {
   readVarint,
   sent,
 } from './cursor.ts'
-import { noteRead } from './passed-properties.ts'
+import { rememberBytes } from './passed-properties.ts'
 import { PROPERTIES, type Properties, type Property } from './property-table.ts'
 import { ProtocolError } from './reasons.ts'
 
@@ -58,7 +58,7 @@ function readProperty(cursor: Cursor, packet: string, allowed: ById, properties:
     const pair: UserProperty = [readText(cursor), readText(cursor)]
     if (properties.userProperties) properties.userProperties.push(pair)
     else properties.userProperties = [pair]
-    noteRead(properties.userProperties, cursor.bytes, start, cursor.at)
+    rememberBytes(properties.userProperties, cursor.bytes, start, cursor.at)
     return
   }
   const { name } = property

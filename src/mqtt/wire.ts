@@ -35,7 +35,11 @@ const PIECE_BYTES = 65_536
 const MOST_WRITES = 2
 /** So many small pieces become one: each takes a hundred bytes besides its own. */
 const FOLDED = 64
-/** Milliseconds between two writes to a client while work waits: a write of many packets costs little more than one of a single packet. */
+/**
+ * Milliseconds between two writes to a client while work waits: a write of many packets costs little more than one of a single
+ * packet. What is gathered is counted as held when it is written, because it is short and most of it is shared: a message to many
+ * subscribers is one frame.
+ */
 const GATHER_MS = 10
 /** This many bytes are not gathered for longer: TLS sends them as a record of its largest size. */
 const RECORD_BYTES = 16_384

@@ -1,5 +1,5 @@
 import type { UserProperty } from '../topic/message.ts'
-import { copyRead, readBytes } from './passed-properties.ts'
+import { byteLengthAsRead, copyAsRead } from './passed-properties.ts'
 import { PROPERTIES, type Property, type PropertyName } from './property-table.ts'
 
 /** The table of properties by name. */
@@ -77,7 +77,7 @@ export function propertyBytes({ type }: Property, value: unknown): number {
 }
 
 function pairsBytes(pairs: readonly UserProperty[]): number {
-  let bytes = readBytes(pairs)
+  let bytes = byteLengthAsRead(pairs)
   if (bytes > 0) return bytes
   for (const [name, text] of pairs) bytes += 1 + textBytes(name) + textBytes(text)
   return bytes
@@ -120,7 +120,7 @@ function writePairs(
   id: number,
   pairs: readonly UserProperty[],
 ): number {
-  if (readBytes(pairs) > 0) return copyRead(packet, start)
+  if (byteLengthAsRead(pairs) > 0) return copyAsRead(packet, start)
   let at = start
   for (const [name, text] of pairs) {
     packet[at] = id
