@@ -11,8 +11,8 @@ export interface ReaderOptions {
   readonly connectBytes: number
   readonly packetBytes: number
   /** Milliseconds until the first packet has to be there, and that any packet may take to arrive. */
-  readonly connectTime: number
-  readonly packetTime: number
+  readonly connectTimeoutMs: number
+  readonly packetTimeoutMs: number
   /** Counts what has come of packets that are not whole, or that wait. */
   readonly held: Pick<Hold, 'resize'>
   /** As `Turns` has them, for the device. */
