@@ -7,7 +7,9 @@ import { createInterface } from 'node:readline'
 import type { Door } from '../../src/door-table.ts'
 import { freePort } from '../support/free-port.ts'
 
-export const PROGRAM = resolve(import.meta.dirname, '../../bin/wott-gateway.js')
+/** `npm test` sets it to the built program; without it, the sources are started. */
+export const PROGRAM =
+  process.env.WOTT_TESTED_PROGRAM ?? resolve(import.meta.dirname, '../../bin/wott-gateway.js')
 const OF_GATEWAY = ['device', 'mqtt', 'viewer', 'ops'] as const
 const OF_ENROLLER = ['enrol', 'enrol-ops'] as const
 const anyPort = (door: Door) => [`--${door}-listen`, '127.0.0.1:0']

@@ -2,12 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { PROGRAM } from '../cli/program.ts'
 import { freePort } from '../support/free-port.ts'
 import { type Credentials, createPki, type Pki } from '../support/pki.ts'
-
-const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts')
 
 /** The lifetime of one gateway process, in milliseconds since the Unix epoch; `end` is Infinity until it is killed. */
 export interface Life {
@@ -105,7 +104,7 @@ async function start(
   settings: Record<string, string>,
   says: readonly string[],
 ): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [MAIN, 'serve'], {
+  const child = spawn(process.execPath, [PROGRAM, 'serve'], {
     env: { PATH, NODE_COMPILE_CACHE, ...settings },
     stdio: ['ignore', 'pipe', 'inherit'],
   })

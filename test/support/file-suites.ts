@@ -1,8 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { after, describe, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 
 type Clean = () => Promise<unknown>
+
+const BUILT = new URL('../rooms/package/bin/wott-gateway.js', import.meta.url)
 
 /** What the tests of a file have left, from its first import on. */
 const leftovers = new AsyncLocalStorage<Clean[]>()
@@ -14,11 +17,13 @@ export function atEndOfFile(clean: Clean): void {
 
 /**
  * Runs test files one after the other in this process, each in a suite of its own, so that its hooks are not run for the others. The
- * process fails if one of them was not run.
+ * process fails if one of them was not run. The programs that they start are those of the built package: these start faster than
+ * the sources, and are what users run.
  */
 export async function runFiles(
   files: Readonly<Record<string, () => Promise<unknown>>>,
 ): Promise<void> {
+  process.env.WOTT_TESTED_PROGRAM = fileURLToPath(BUILT)
   const all = Object.entries(files)
   let done = 0
   process.once('exit', () => {

@@ -1,10 +1,13 @@
 // Writes test/rooms/: programs that each run the test files of a room, or a part of them, in one process. A process that starts and
-// loads the gateway takes longer than most test files do.
-import { glob, mkdir, rm, writeFile } from 'node:fs/promises'
+// loads the gateway takes longer than most test files do. Copies the built package beside them, which they start as a program.
+import { cp, glob, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 
 const TESTS = resolve(import.meta.dirname, '..')
+const ROOT = resolve(TESTS, '..')
 const ROOMS = join(TESTS, 'rooms')
+/** What a running program reads of the package. */
+const PACKAGE = ['bin', 'dist', 'openapi', 'package.json']
 const MOST_FILES = 10
 /** Files that are in no folder. */
 const NO_ROOM = 'house'
@@ -33,6 +36,9 @@ async function writeRooms(): Promise<void> {
   const files = await Array.fromAsync(glob('**/*.test.ts', { cwd: TESTS, exclude }))
   await rm(ROOMS, { recursive: true, force: true })
   await mkdir(ROOMS)
+  // a copy, because a test builds the package again
+  for (const part of PACKAGE)
+    await cp(join(ROOT, part), join(ROOMS, 'package', part), { recursive: true })
   for (const [room, all] of Map.groupBy(files.toSorted(), roomOf))
     for (const [index, part] of partsOf(all).entries())
       await writeFile(join(ROOMS, `${room}-${index + 1}.mjs`), toProgram(part))
