@@ -32,11 +32,13 @@ export interface AttackReport {
 
 const RETAINED = 50_000
 const HONEST = 'honest.d.wott.local'
+const WARM_UP_SECONDS = 1
 const QUIET_SECONDS = 5
 const SETTLE_SECONDS = 2
 
 export interface RunOptions {
   readonly seconds: number
+  readonly warmUpSeconds?: number
   readonly quietSeconds?: number
   /** Time for attackers to connect and to use up their burst allowance. */
   readonly settleSeconds?: number
@@ -51,6 +53,7 @@ export async function runAttack(
   name: string,
   {
     seconds,
+    warmUpSeconds = WARM_UP_SECONDS,
     quietSeconds = QUIET_SECONDS,
     settleSeconds = SETTLE_SECONDS,
     retained = RETAINED,
@@ -66,7 +69,7 @@ export async function runAttack(
   )
   await honest.ask({ kind: 'open', ports: site.ports, pid: site.pid, directory, id: HONEST })
   // warms up the JIT; not counted
-  await honest.ask({ kind: 'run', seconds: 1 })
+  await honest.ask({ kind: 'run', seconds: warmUpSeconds })
   const quiet = toExperience(await honest.ask({ kind: 'run', seconds: quietSeconds }))
   const before = await site.counters()
   await Promise.all(names.map((each) => site.attack(each)))
