@@ -60,9 +60,13 @@ function killAll({ pid }: ChildProcess): void {
   } catch {} // it has ended meanwhile
 }
 
+/** A program trusts only the CAs that its flags name; Node takes a while to read those of a machine. */
+const NO_OTHER_CAS = { NODE_EXTRA_CA_CERTS: '' }
+
 /** `wott-gateway ARGS`. */
 export function start(args: readonly string[], options: Options = {}): Program {
-  return startAny(process.execPath, [PROGRAM, ...args], options)
+  const env = { ...NO_OTHER_CAS, ...options.env }
+  return startAny(process.execPath, [PROGRAM, ...args], { ...options, env })
 }
 
 export function startAny(

@@ -1,5 +1,6 @@
 // Writes test/rooms/: programs that each run the test files of a room, or a part of them, in one process. A process that starts and
-// loads the gateway takes longer than most test files do. Copies the built package beside them, which they start as a program.
+// loads the gateway takes longer than most test files do. Builds the package, and copies it beside them, for tests that start it.
+import { execFileSync } from 'node:child_process'
 import { cp, glob, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 
@@ -36,6 +37,7 @@ async function writeRooms(): Promise<void> {
   const files = await Array.fromAsync(glob('**/*.test.ts', { cwd: TESTS, exclude }))
   await rm(ROOMS, { recursive: true, force: true })
   await mkdir(ROOMS)
+  execFileSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: 'inherit' })
   // a copy, because a test builds the package again
   for (const part of PACKAGE)
     await cp(join(ROOT, part), join(ROOMS, 'package', part), { recursive: true })
