@@ -10,7 +10,7 @@ import { rawTls } from '../support/raw.ts'
 
 const READERS = 1000
 const CONNECTIONS = 10
-const MESSAGES = 100
+const MESSAGES = 20
 /** More than the kernel buffers for a connection that nobody reads. */
 const FLOOD = 160
 

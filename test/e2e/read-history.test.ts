@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { inviteViewer } from '../../src/viewer/invite.ts'
 import { temporaryFolder } from '../cli/program.ts'
-import { curl, eventSource, type Ran, run } from '../support/clients.ts'
+import { curl, eventSource, http1, type Ran, run } from '../support/clients.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import type { Credentials } from '../support/pki.ts'
 
@@ -35,9 +35,9 @@ async function open(settings: Record<string, string>) {
     sensor,
     reader,
     get,
-    async json(query: string, who?: Credentials) {
-      const { stdout } = await get(query, who)
-      return JSON.parse(stdout)
+    async json(query: string, who = reader) {
+      const { json } = await http1(at, who, { path: `/history?${query}` })
+      return json
     },
     publish: (lines: readonly object[]) => publishAs(sensor, lines),
     /** Another device that publishes. */

@@ -52,8 +52,11 @@ export async function visit(
   return { page, problems, [Symbol.asyncDispose]: () => context.close() }
 }
 
-/** The serious and critical problems that axe finds in the current page, by all rules or by these. */
-export async function barriersIn(page: Page, rules?: readonly string[]): Promise<string[]> {
+/** The serious and critical problems that axe finds in the current page or a part of it, by all rules or by these. */
+export async function barriersIn(
+  page: Page,
+  { rules, within }: { readonly rules?: readonly string[]; readonly within?: string } = {},
+): Promise<string[]> {
   if (await page.evaluate('globalThis.axe === undefined'))
     await page.evaluate(await readFile(AXE, 'utf8'))
   // waits for animations to end, as the contrast is wrong while colors fade
@@ -62,9 +65,12 @@ export async function barriersIn(page: Page, rules?: readonly string[]): Promise
       .filter((one) => Number.isFinite(one.effect.getComputedTiming().endTime))
       .map(({ finished }) => finished))`,
   )
-  const options = rules ? { runOnly: { type: 'rule', values: rules } } : {}
+  const options = {
+    resultTypes: ['violations'],
+    ...(rules ? { runOnly: { type: 'rule', values: rules } } : {}),
+  }
   const { violations } = await page.evaluate<{ violations: readonly Violation[] }>(
-    `axe.run(${JSON.stringify(options)})`,
+    `axe.run(${within === undefined ? 'document' : JSON.stringify(within)}, ${JSON.stringify(options)})`,
   )
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
