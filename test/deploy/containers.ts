@@ -53,6 +53,11 @@ kill $sensor
 `
 }
 
+/** Packages come with the files of this machine, without a network: it fails if one is not installed here. */
+const APT_GET = `#!/bin/sh
+[ "$1" = install ] || exit 0
+for word; do case $word in install | -*) ;; *) dpkg --status "$word" > /dev/null || exit ;; esac; done`
+
 const PRELUDE = `
 mount -t tmpfs tmpfs "$work"
 mkdir "$work/context"
@@ -62,6 +67,8 @@ stage() {
   mount --rbind /proc "$work/$1/root/proc"
   mount --rbind /dev "$work/$1/root/dev"
   install -D ${quote(process.execPath)} "$work/$1/root/usr/local/bin/node"
+  printf '%s\\n' ${quote(APT_GET)} > "$work/$1/root/usr/local/bin/apt-get"
+  chmod +x "$work/$1/root/usr/local/bin/apt-get"
 }
 copy() {
   mkdir -p "$2"

@@ -37,6 +37,7 @@ export async function readDockerfile(): Promise<Image> {
     switch (instruction.getKeyword()) {
       case 'FROM':
         stage = words[2] ?? 'image'
+        directory = '/'
         build.push(`stage ${stage}`)
         break
       case 'WORKDIR':
