@@ -9,6 +9,7 @@ const STRUCTURED = 'application/cloudevents+json'
 export const BATCHED = 'application/cloudevents-batch+json'
 /** The prefix of an attribute's name in a header (HTTP Protocol Binding 1.0.2 §3.1.3). */
 const PREFIX = 'ce-'
+const SPEC_VERSION = `${PREFIX}specversion`
 
 const REQUIRED = ['specversion', 'id', 'source', 'type'] as const
 
@@ -31,7 +32,7 @@ export function cloudEventIn(
       'unsupported_media_type',
       `Send one event as ${STRUCTURED}, or with its attributes in headers; ${essence} is not supported.`,
     )
-  return headers[`${PREFIX}specversion`] === undefined ? null : binary(headers, contentType)
+  return headers[SPEC_VERSION] === undefined ? null : binary(headers, contentType)
 }
 
 /** The attributes are in headers, the data is the body. */

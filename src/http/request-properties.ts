@@ -54,13 +54,18 @@ export function propertiesOf(
 }
 
 function takeHeaders(headers: IncomingHttpHeaders, values: Values): GatewayError | null {
-  // a misspelt header must not lose its value without an error
-  for (const name in headers)
-    if (name.startsWith(PREFIX) && !KNOWN_HEADERS.includes(name))
+  let isAny = false
+  for (const name in headers) {
+    if (!name.startsWith(PREFIX)) continue
+    // a misspelt header must not lose its value without an error
+    if (!KNOWN_HEADERS.includes(name))
       return new GatewayError(
         'request_invalid',
         `Unknown header ${name}; the known headers are ${KNOWN_HEADERS.join(', ')}.`,
       )
+    isAny = true
+  }
+  if (!isAny) return null
   const format = headers[HEADERS.payloadFormatIndicator]
   if (format !== undefined) {
     const indicator = FORMATS.indexOf(String(format))
