@@ -82,9 +82,7 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
     }
     const hold = holdFor(request, options, 'stream')
     reply.hijack()
-    // over HTTP/1.1 the stream ends with its connection (RFC 9112 §6.3): without chunks all readers share the same bytes
-    response.removeHeader('transfer-encoding')
-    response.writeHead(200, headers)
+    begin(request, response, headers)
     const { id } = caller.identity
     const address = addressOf(request.raw.socket)
     openStream(
@@ -107,6 +105,23 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
       open(request, reply, [filter], queryValues(request, ONE_FILTER))
     },
   }
+}
+
+/** Sends the head of the answer. */
+function begin(
+  { raw }: Request,
+  response: Reply['raw'],
+  headers: Readonly<Record<string, string>>,
+): void {
+  const stream = streamOf(raw)
+  if (stream) {
+    // the response would keep the headers a second time while the stream is open
+    if (!stream.closed) stream.respond({ ':status': 200, ...headers })
+    return
+  }
+  // over HTTP/1.1 the stream ends with its connection (RFC 9112 §6.3): without chunks all readers share the same bytes
+  response.removeHeader('transfer-encoding')
+  response.writeHead(200, headers)
 }
 
 /**
