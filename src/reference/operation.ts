@@ -73,17 +73,6 @@ export function parameters(
   return { type: 'object', properties, required }
 }
 
-/** A payload as a member of JSON: `payload` where it is text, `payloadBase64` where it is not. */
-export function payloadAs(text: Schema): Schema {
-  const payloadBase64 = { type: 'string', contentEncoding: 'base64', description: 'Any bytes.' }
-  return {
-    oneOf: [
-      { title: 'Text', required: ['payload'], properties: { payload: text } },
-      { title: 'Bytes', required: ['payloadBase64'], properties: { payloadBase64 } },
-    ],
-  }
-}
-
 /** An answer in JSON, of a shape that has a name. */
 export function json(description: string, name: string, value: unknown): Response {
   const schema = { $ref: `${name}#` }

@@ -1,8 +1,9 @@
 import { OUTCOME, REFUSALS, REFUSED_LINE } from '../http/batch.ts'
+import { payloadAs } from '../http/payload-schema.ts'
 import { BOUNDS, MESSAGE_EXPIRY, PROPERTY_SCHEMAS } from '../http/properties-schema.ts'
 import { MAX_LINES, NDJSON } from '../http/publish-many.ts'
 import { TIME } from '../http/publish-query.ts'
-import { json, type Operations, parameters, payloadAs, type Schemas } from './operation.ts'
+import { json, type Operations, parameters, type Schemas } from './operation.ts'
 import { idempotencyKey, KEY_REFUSALS, PREFER } from './publishing.ts'
 
 export const OPERATIONS = {
