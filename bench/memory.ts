@@ -18,7 +18,7 @@ const HELP = `Usage: node bench/memory.ts [OPTIONS]
 Measures the resident memory of the gateway, of nginx with nchan and of Mosquitto: before clients connect, with idle event
 streams or MQTT clients with one subscription each, per client, and after they have left. Then as many come to the gateway
 again: a leak would show. With MQTT clients, node:tls alone shows how much memory Node.js itself needs for a connection with
-mutual TLS, and how much it frees.
+mutual TLS, and how much it frees. A second gateway uses jemalloc, as in the image, if this machine has libjemalloc.so.2.
 
   --clients N    number of clients [10000]
   --after N      seconds to wait after they have left [60]
@@ -84,7 +84,7 @@ async function measure(crowds: readonly [Crowd, ...Crowd[]]): Promise<Levels[]> 
   }))
 }
 
-function streams(ground: Ground, server: Server, version: 1 | 2): Crowd {
+function streams(ground: Ground, server: Server, version: 1 | 2, as = server.name): Crowd {
   const load = startWorker<StreamJob, StreamMeasured>(
     new URL('./support/stream-load.ts', import.meta.url),
   )
@@ -99,7 +99,7 @@ function streams(ground: Ground, server: Server, version: 1 | 2): Crowd {
     readerDirectory: ground.reader.directory,
   }
   return {
-    name: `streams, HTTP/${version === 1 ? '1.1' : '2'}, ${server.name}`,
+    name: `streams, HTTP/${version === 1 ? '1.1' : '2'}, ${as}`,
     server,
     open: () => load.ask({ kind: 'open', target, version, count: clients }),
     close: () => load.ask({ kind: 'close' }),
@@ -107,12 +107,12 @@ function streams(ground: Ground, server: Server, version: 1 | 2): Crowd {
   }
 }
 
-function mqtt(ground: Ground, server: Server): Crowd {
+function mqtt(ground: Ground, server: Server, as = server.name): Crowd {
   const load = startWorker<IdleJob, null>(new URL('./support/idle-load.ts', import.meta.url))
   const { port } = server
   const readerDirectory = ground.reader.directory
   return {
-    name: `MQTT clients, ${server.name}`,
+    name: `MQTT clients, ${as}`,
     server,
     open: () => load.ask({ kind: 'open', port, count: clients, readerDirectory }),
     close: () => load.ask({ kind: 'close' }),
@@ -121,6 +121,17 @@ function mqtt(ground: Ground, server: Server): Crowd {
 }
 
 const gateway = (ground: Ground) => startServer('gateway', ground, { env: MANY })
+const WITH_JEMALLOC = 'gateway with jemalloc'
+
+/** Null if this machine does not have the library: the loader then only warns. */
+async function gatewayWithJemalloc(ground: Ground): Promise<Server | null> {
+  const env = { ...MANY, LD_PRELOAD: 'libjemalloc.so.2' }
+  const server = await startServer('gateway', ground, { env })
+  if (readFileSync(`/proc/${server.pid}/maps`, 'latin1').includes('libjemalloc')) return server
+  await server[Symbol.asyncDispose]()
+  return null
+}
+
 const PARTS: Record<string, (ground: Ground) => Promise<Levels[]>> = {
   streams1: (ground) => measureStreams(ground, 1),
   streams2: (ground) => measureStreams(ground, 2),
@@ -128,26 +139,32 @@ const PARTS: Record<string, (ground: Ground) => Promise<Levels[]>> = {
     await using ours = await gateway(ground)
     await using bare = await startBareTls(ground)
     await using mosquitto = await startServer('mosquitto', ground)
+    await using jemalloc = await gatewayWithJemalloc(ground)
     await using first = mqtt(ground, ours)
     await using second = mqtt(ground, bare)
     await using third = mqtt(ground, mosquitto)
-    return await measure([first, second, third])
+    await using fourth = jemalloc && mqtt(ground, jemalloc, WITH_JEMALLOC)
+    return await measure([first, second, third, ...(fourth ? [fourth] : [])])
   },
 }
 
 async function measureStreams(ground: Ground, version: 1 | 2): Promise<Levels[]> {
   await using ours = await gateway(ground)
   await using nginx = await startNginx(ground)
+  await using jemalloc = await gatewayWithJemalloc(ground)
   await using first = streams(ground, ours, version)
   await using second = streams(ground, nginx, version)
-  return await measure([first, second])
+  await using third = jemalloc && streams(ground, jemalloc, version, WITH_JEMALLOC)
+  return await measure([first, second, ...(third ? [third] : [])])
 }
 
 /** KiB per client. */
 const eachOf = ({ before, beside }: Levels) => ((beside - before) * 1024) / clients
 
-function reportAll([ours, peer]: readonly Levels[]): void {
+function reportAll(measured: readonly Levels[]): void {
+  const [ours, peer] = measured
   if (!ours || !peer) return
+  const jemalloc = measured.find(({ name }) => name.endsWith(WITH_JEMALLOC))
   const mib = (level: number) => `${level.toFixed(0)} MiB`
   const ratio = eachOf(ours) / eachOf(peer)
   report({
@@ -168,6 +185,14 @@ function reportAll([ours, peer]: readonly Levels[]): void {
     ratio: `${(ours.after / ours.before).toFixed(2)} x`,
     goals: [[GOALS.memoryAfter, ours.after / ours.before]],
   })
+  if (jemalloc)
+    report({
+      what: `memory after they left, ${jemalloc.name}, as in the image`,
+      measured: `${mib(jemalloc.after)}, before ${mib(jemalloc.before)}`,
+      peer: `with glibc ${mib(ours.after)}, before ${mib(ours.before)}`,
+      ratio: `${(jemalloc.after / jemalloc.before).toFixed(2)} x`,
+      goals: [[GOALS.memoryAfter, jemalloc.after / jemalloc.before]],
+    })
   report({
     what: `memory when as many come again, ${ours.name}`,
     measured: `${mib(ours.again)}, the first time ${mib(ours.beside)}`,

@@ -75,7 +75,7 @@ export const PARTS: Readonly<Record<string, Part>> = {
     file: 'memory.ts',
     args: ['--after', '10'],
     short: ['--clients', '200', '--after', '1'],
-    minutes: 3.5,
+    minutes: 4.5,
   },
   mqtt: {
     title: 'MQTT, compared with Mosquitto and aedes',
