@@ -10,7 +10,7 @@ import { type HttpSite, measureInTurn, openSite, valuesOf } from './support/http
 import { openOtherStreams } from './support/other-streams.ts'
 import { connectPeers, contextOf } from './support/peer.ts'
 import { median, print, printTable, ratios, withSpread } from './support/rounds.ts'
-import { MANY, type Server, startServer } from './support/servers.ts'
+import { MANY, type Server, startBareHttp, startServer } from './support/servers.ts'
 
 const AT_ONCE = 16
 const LINES = 500
@@ -18,18 +18,19 @@ const HELP = `Usage: node bench/scale.ts [OPTIONS]
 
 Measures the CPU of a POST to a topic without readers, while the gateway holds many unrelated objects: idle connections, topics
 with a retained message, event streams of other topics, and MQTT sessions of offline clients with other topics. Each is compared
-with a gateway that holds none, in turn. Measuring starts when the gateway has finished with new objects; what it does for them
+with a gateway that holds none, in turn. "bare" does the same with idle connections of a bare Fastify, which shows how much of the growth
+is that of Node.js and the memory allocator. Measuring starts when the gateway has finished with new objects; what it does for them
 when idle, such as heartbeats, is part of the cost.
 
   --sizes LIST   numbers of objects, ascending [10,100,1000,10000]
-  --only NAMES   connections, topics, streams, sessions [all]
+  --only NAMES   connections, bare, topics, streams, sessions [all]
   --rounds N     rounds [5]
   --seconds N    seconds of each measurement [0.8]`
 
 const { values } = parseArgs({
   options: {
     sizes: { type: 'string', default: '10,100,1000,10000' },
-    only: { type: 'string', default: 'connections,topics,streams,sessions' },
+    only: { type: 'string', default: 'connections,bare,topics,streams,sessions' },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '0.8' },
     help: { type: 'boolean', short: 'h', default: false },
@@ -51,13 +52,8 @@ const SETTINGS = {
 type Grow = (server: Server, ground: Ground, from: number, to: number) => Promise<() => void>
 
 const GROWTHS: Readonly<Record<string, Grow>> = {
-  async connections({ httpsPort }, { sensor }, from, to) {
-    const context = contextOf(sensor.directory)
-    const open = await inSteps(from, to, AT_ONCE, () => connectHttp(httpsPort, context))
-    return () => {
-      for (const connection of open) connection.close()
-    }
-  },
+  connections: growConnections,
+  bare: growConnections,
   async topics({ httpsPort }, { sensor }, from, to) {
     const connection = await connectHttp(httpsPort, contextOf(sensor.directory))
     for (let first = from; first < to; first += LINES) {
@@ -94,6 +90,19 @@ const GROWTHS: Readonly<Record<string, Grow>> = {
   },
 }
 
+async function growConnections(
+  { httpsPort }: Server,
+  { sensor }: Ground,
+  from: number,
+  to: number,
+): Promise<() => void> {
+  const context = contextOf(sensor.directory)
+  const open = await inSteps(from, to, AT_ONCE, () => connectHttp(httpsPort, context))
+  return () => {
+    for (const connection of open) connection.close()
+  }
+}
+
 async function inSteps<T>(
   from: number,
   to: number,
@@ -125,8 +134,10 @@ async function shareOf({ pid }: Server): Promise<number> {
 async function measure(ground: Ground, name: string, grow: Grow): Promise<string[][]> {
   await using stack = new AsyncDisposableStack()
   const scenario = { version: 1, qos: 0, inFlight: 16 } as const
-  const none = stack.use(await startServer('gateway', ground, { env: SETTINGS }))
-  const many = stack.use(await startServer('gateway', ground, { env: SETTINGS }))
+  const start = () =>
+    name === 'bare' ? startBareHttp(ground) : startServer('gateway', ground, { env: SETTINGS })
+  const none = stack.use(await start())
+  const many = stack.use(await start())
   const sites = [
     stack.use(await openSite(none, ground, scenario, WARM_SECONDS)),
     stack.use(await openSite(many, ground, scenario, WARM_SECONDS)),
@@ -143,21 +154,25 @@ async function measure(ground: Ground, name: string, grow: Grow): Promise<string
     const costs = valuesOf(beside, 'cost')
     const compared = ratios(costs, valuesOf(few, 'cost'))
     rows.push([
-      `${size} ${name}`,
+      textOf(name, size),
       withSpread(costs, 1),
       withSpread(compared),
       `${(idle * 100).toFixed(1)}%`,
     ])
     if (size === sizes.at(-1))
       report({
-        what: `POST with ${size} ${name}`,
+        what: `POST with ${textOf(name, size)}`,
         measured: `${withSpread(costs, 1)} µs`,
-        peer: 'gateway without them',
+        peer: name === 'bare' ? 'bare Fastify without them' : 'gateway without them',
         ratio: withSpread(compared),
-        goals: [[GOALS.flat, median(compared)]],
+        goals: name === 'bare' ? [] : [[GOALS.flat, median(compared)]],
       })
   }
   return rows
+}
+
+function textOf(name: string, size: number): string {
+  return name === 'bare' ? `${size} connections of a bare Fastify` : `${size} ${name}`
 }
 
 async function compare(): Promise<void> {
@@ -169,9 +184,9 @@ async function compare(): Promise<void> {
     rows.push(...(await measure(ground, name, grow)))
   }
   print(
-    'Microseconds of CPU per POST, the ratio to a gateway without these objects, and the share of a core',
+    'Microseconds of CPU per POST, the ratio to a server without these objects, and the share of a core',
   )
-  print('that the idle gateway uses')
+  print('that the idle server uses')
   printTable([['with', 'per POST', 'ratio', 'idle'], ...rows])
 }
 
