@@ -9,14 +9,15 @@ export interface Stops {
 
 if (process.send) {
   let longest = { cpu: 0, clock: 0 }
-  let last = process.threadCpuUsage()
+  let last = cpuOfThread()
   let lastTime = performance.now()
   setInterval(() => {
-    const { user, system } = process.threadCpuUsage(last)
-    last = process.threadCpuUsage()
+    const now = cpuOfThread()
+    const cpu = now - last
+    last = now
     const time = performance.now()
     longest = {
-      cpu: Math.max(longest.cpu, (user + system) / 1000),
+      cpu: Math.max(longest.cpu, cpu),
       clock: Math.max(longest.clock, time - lastTime),
     }
     lastTime = time
@@ -27,4 +28,12 @@ if (process.send) {
     longest = { cpu: 0, clock: 0 }
   })
   process.channel?.unref()
+}
+
+/** In milliseconds. */
+function cpuOfThread(): number {
+  // the kernel updates this time in ticks of 4 ms, and when that of the process is asked for
+  process.cpuUsage()
+  const { user, system } = process.threadCpuUsage()
+  return (user + system) / 1000
 }
