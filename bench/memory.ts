@@ -18,7 +18,8 @@ const HELP = `Usage: node bench/memory.ts [OPTIONS]
 Measures the resident memory of the gateway, of nginx with nchan and of Mosquitto: before clients connect, with idle event
 streams or MQTT clients with one subscription each, per client, and after they have left. Then as many come to the gateway
 again: a leak would show. With MQTT clients, node:tls alone shows how much memory Node.js itself needs for a connection with
-mutual TLS, and how much it frees. A second gateway uses jemalloc, as in the image, if this machine has libjemalloc.so.2.
+mutual TLS, and how much it frees. A second gateway uses the memory allocator of glibc; the first uses jemalloc, as in the image, if
+this machine has libjemalloc.so.2.
 
   --clients N    number of clients [10000]
   --after N      seconds to wait after they have left [60]
@@ -121,16 +122,9 @@ function mqtt(ground: Ground, server: Server, as = server.name): Crowd {
 }
 
 const gateway = (ground: Ground) => startServer('gateway', ground, { env: MANY })
-const WITH_JEMALLOC = 'gateway with jemalloc'
-
-/** Null if this machine does not have the library: the loader then only warns. */
-async function gatewayWithJemalloc(ground: Ground): Promise<Server | null> {
-  const env = { ...MANY, LD_PRELOAD: 'libjemalloc.so.2' }
-  const server = await startServer('gateway', ground, { env })
-  if (readFileSync(`/proc/${server.pid}/maps`, 'latin1').includes('libjemalloc')) return server
-  await server[Symbol.asyncDispose]()
-  return null
-}
+const WITH_GLIBC = 'gateway with glibc'
+const gatewayWithGlibc = (ground: Ground) =>
+  startServer('gateway', ground, { env: { ...MANY, LD_PRELOAD: '' } })
 
 const PARTS: Record<string, (ground: Ground) => Promise<Levels[]>> = {
   streams1: (ground) => measureStreams(ground, 1),
@@ -139,65 +133,62 @@ const PARTS: Record<string, (ground: Ground) => Promise<Levels[]>> = {
     await using ours = await gateway(ground)
     await using bare = await startBareTls(ground)
     await using mosquitto = await startServer('mosquitto', ground)
-    await using jemalloc = await gatewayWithJemalloc(ground)
+    await using glibc = await gatewayWithGlibc(ground)
     await using first = mqtt(ground, ours)
     await using second = mqtt(ground, bare)
     await using third = mqtt(ground, mosquitto)
-    await using fourth = jemalloc && mqtt(ground, jemalloc, WITH_JEMALLOC)
-    return await measure([first, second, third, ...(fourth ? [fourth] : [])])
+    await using fourth = mqtt(ground, glibc, WITH_GLIBC)
+    return await measure([first, second, third, fourth])
   },
 }
 
 async function measureStreams(ground: Ground, version: 1 | 2): Promise<Levels[]> {
   await using ours = await gateway(ground)
   await using nginx = await startNginx(ground)
-  await using jemalloc = await gatewayWithJemalloc(ground)
+  await using glibc = await gatewayWithGlibc(ground)
   await using first = streams(ground, ours, version)
   await using second = streams(ground, nginx, version)
-  await using third = jemalloc && streams(ground, jemalloc, version, WITH_JEMALLOC)
-  return await measure([first, second, ...(third ? [third] : [])])
+  await using third = streams(ground, glibc, version, WITH_GLIBC)
+  return await measure([first, second, third])
 }
 
 /** KiB per client. */
 const eachOf = ({ before, beside }: Levels) => ((beside - before) * 1024) / clients
 
-function reportAll(measured: readonly Levels[]): void {
-  const [ours, peer] = measured
+const mib = (level: number) => `${level.toFixed(0)} MiB`
+
+function reportAll([ours, peer, ...others]: readonly Levels[]): void {
   if (!ours || !peer) return
-  const jemalloc = measured.find(({ name }) => name.endsWith(WITH_JEMALLOC))
-  const mib = (level: number) => `${level.toFixed(0)} MiB`
-  const ratio = eachOf(ours) / eachOf(peer)
-  report({
-    what: `memory, ${clients} idle ${ours.name}`,
-    measured: `${eachOf(ours).toFixed(1)} KiB each`,
-    peer: `${peer.name} ${eachOf(peer).toFixed(1)} KiB`,
-    ratio: `${ratio.toFixed(2)} x`,
-    goals: [
-      ours.name.startsWith('MQTT')
-        ? [GOALS.clientMemory, eachOf(ours)]
-        : [GOALS.streamMemory, ratio],
-    ],
-  })
-  report({
-    what: `memory after they left, ${ours.name}`,
-    measured: `${mib(ours.after)}, before ${mib(ours.before)}`,
-    peer: `${peer.name} ${mib(peer.after)}, before ${mib(peer.before)}`,
-    ratio: `${(ours.after / ours.before).toFixed(2)} x`,
-    goals: [[GOALS.memoryAfter, ours.after / ours.before]],
-  })
-  if (jemalloc)
-    report({
-      what: `memory after they left, ${jemalloc.name}, as in the image`,
-      measured: `${mib(jemalloc.after)}, before ${mib(jemalloc.before)}`,
-      peer: `with glibc ${mib(ours.after)}, before ${mib(ours.before)}`,
-      ratio: `${(jemalloc.after / jemalloc.before).toFixed(2)} x`,
-      goals: [[GOALS.memoryAfter, jemalloc.after / jemalloc.before]],
-    })
+  reportOne(ours, peer)
   report({
     what: `memory when as many come again, ${ours.name}`,
     measured: `${mib(ours.again)}, the first time ${mib(ours.beside)}`,
     ratio: `${(ours.again / ours.beside).toFixed(2)} x`,
     goals: [[GOALS.memoryAgain, ours.again / ours.beside]],
+  })
+  const withGlibc = others.find(({ name }) => name.endsWith(WITH_GLIBC))
+  if (withGlibc) reportOne(withGlibc, peer)
+}
+
+function reportOne(gateway: Levels, peer: Levels): void {
+  const ratio = eachOf(gateway) / eachOf(peer)
+  report({
+    what: `memory, ${clients} idle ${gateway.name}`,
+    measured: `${eachOf(gateway).toFixed(1)} KiB each`,
+    peer: `${peer.name} ${eachOf(peer).toFixed(1)} KiB`,
+    ratio: `${ratio.toFixed(2)} x`,
+    goals: [
+      gateway.name.startsWith('MQTT')
+        ? [GOALS.clientMemory, eachOf(gateway)]
+        : [GOALS.streamMemory, ratio],
+    ],
+  })
+  report({
+    what: `memory after they left, ${gateway.name}`,
+    measured: `${mib(gateway.after)}, before ${mib(gateway.before)}`,
+    peer: `${peer.name} ${mib(peer.after)}, before ${mib(peer.before)}`,
+    ratio: `${(gateway.after / gateway.before).toFixed(2)} x`,
+    goals: [[GOALS.memoryAfter, gateway.after / gateway.before]],
   })
 }
 

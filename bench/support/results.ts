@@ -22,7 +22,8 @@ export interface About {
 }
 
 const METHOD = `Each server is a process on the first core, and its load generator is a process on the second core of the same machine. No network is measured. All
-use TLS with client certificates (P-256). Each round measures all servers in turn, and a ratio compares results of the same round. A figure is the median
+use TLS with client certificates (P-256). The servers in Node.js, ours and the bare ones, allocate memory with jemalloc, as the gateway's image does;
+nginx and Mosquitto are as Debian ships them. Each round measures all servers in turn, and a ratio compares results of the same round. A figure is the median
 of all rounds; the lowest and highest are in brackets, and no round is left out. CPU is the CPU time of all threads of the server, divided by the number
 of requests or messages in that time. Other programs on the same core change it less than a rate, so ratios compare CPU where a CPU figure is given.
 The goals are those of bench/goals.ts, and medians are compared with them. Each load generator checks that every answer is the right one and that nothing is

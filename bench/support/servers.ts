@@ -160,7 +160,10 @@ function startModule(
   return startNode(name, [new URL(module, import.meta.url).pathname, ...args], options)
 }
 
-/** Starts a server that logs its addresses as the gateway does: `{"door":"mqtt","address":"HOST:PORT"}`, `device` last. */
+/**
+ * Starts a server that logs its addresses as the gateway does: `{"door":"mqtt","address":"HOST:PORT"}`, `device` last. All use
+ * the memory allocator of the image.
+ */
 async function startNode(
   name: string,
   args: readonly string[],
@@ -170,7 +173,7 @@ async function startNode(
   const probing = probe ? ['--import', probe.href] : []
   const child = spawnOn(process.execPath, [...profiling, ...probing, ...args], {
     core: SERVER_CORE,
-    env,
+    env: { LD_PRELOAD: 'libjemalloc.so.2', ...env },
     stdio: ['ignore', 'pipe', 'inherit', ...(probe ? (['ipc'] as const) : [])],
   })
   if (!child.stdout) throw new Error('no standard output')
