@@ -111,7 +111,13 @@ interface Opened {
   inOneSegment(write: () => Promise<void>): Promise<void>
 }
 
+/** The TLS session of each client with each door, as a resumed handshake costs less than a new one. */
+const sessions = new WeakMap<Credentials, Map<number, Buffer>>()
+
 async function openSocket(port: number, who: Credentials): Promise<Opened> {
+  const own = sessions.get(who) ?? new Map<number, Buffer>()
+  sessions.set(who, own)
+  const session = own.get(port)
   const tcp = connectTcp({ host: '127.0.0.1', port, noDelay: true })
   let held: Buffer[] | null = null
   // a TLSSocket on a net.Socket does not call its write(), but it does on a Duplex like this one
@@ -138,7 +144,9 @@ async function openSocket(port: number, who: Credentials): Promise<Opened> {
     ca: who.ca,
     cert: who.certificate,
     key: who.key,
+    ...(session === undefined ? {} : { session }),
   })
+  socket.once('session', (made) => own.set(port, made))
   await once(socket, 'secureConnect')
   socket.on('error', () => {})
 
