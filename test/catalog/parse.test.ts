@@ -26,7 +26,7 @@ rooms/+/climate field humidity unit % class humidity name "Humidity, \\"%1\\""
 `)
     assert.deepEqual(temperature, {
       pattern: 'sensors/+/temperature',
-      silence: 900_000,
+      silenceMs: 900_000,
       fields: [
         {
           line: 2,
@@ -134,8 +134,8 @@ rooms/# silence off
     assert.equal(catalog.of('rooms/bath/temperature').silenceMs, 60_000)
     assert.equal(catalog.of('rooms/kitchen/temperature').silenceMs, 5000)
     assert.equal(catalog.of('rooms/bath/x').silenceMs, null)
-    assert.deepEqual(catalog.of('other'), { entry: null, silence: 5000 })
-    assert.deepEqual(createCatalog([], null).of('other'), { entry: null, silence: null })
+    assert.deepEqual(catalog.of('other'), { entry: null, silenceMs: 5000 })
+    assert.deepEqual(createCatalog([], null).of('other'), { entry: null, silenceMs: null })
   })
 
   it('fills wildcards into names', () => {
