@@ -1,8 +1,6 @@
 import { OUTCOME, REFUSALS, REFUSED_LINE } from '../http/batch.ts'
-import { payloadAs } from '../http/payload-schema.ts'
-import { BOUNDS, MESSAGE_EXPIRY, PROPERTY_SCHEMAS } from '../http/properties-schema.ts'
 import { MAX_LINES, NDJSON } from '../http/publish-many.ts'
-import { TIME } from '../http/publish-query.ts'
+import { READING } from '../http/reading-schema.ts'
 import { json, type Operations, parameters, type Schemas } from './operation.ts'
 import { idempotencyKey, KEY_REFUSALS, PREFER } from './publishing.ts'
 
@@ -60,24 +58,7 @@ export const OPERATIONS = {
 } satisfies Operations
 
 export const SCHEMAS = {
-  Reading: {
-    type: 'object',
-    description: `One line of many: a reading with either \`payload\` or \`payloadBase64\`. ${BOUNDS}`,
-    required: ['topic'],
-    unevaluatedProperties: false,
-    properties: {
-      topic: { type: 'string', examples: ['wott/temperature'] },
-      qos: { type: 'integer', enum: [0, 1], default: 0 },
-      retain: { type: 'boolean', default: false },
-      time: { type: ['string', 'number'], ...TIME },
-      messageExpiry: MESSAGE_EXPIRY,
-      ...PROPERTY_SCHEMAS,
-    },
-    ...payloadAs({
-      description:
-        'A string is published as its text; any other JSON value is published as JSON, exactly as written: `21.50` stays `21.50`.',
-    }),
-  },
+  Reading: READING,
   Outcome: OUTCOME,
   RefusedLine: REFUSED_LINE,
 } satisfies Schemas

@@ -1,5 +1,5 @@
 import type { Delivery } from '../broker/delivery.ts'
-import { STREAM_EVENTS } from '../http/stream-events.ts'
+import { STREAM_EVENTS } from '../http/stream-schema.ts'
 import { endFrame, eventFrame, gapFrame, heartbeatFrame, RETRY } from '../live/event.ts'
 import { HEARTBEAT_MS } from '../live/heartbeat.ts'
 import {
