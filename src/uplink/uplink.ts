@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import type { BrokerUrl } from '../config/broker-url.ts'
 import { messageOf } from '../errors.ts'
 import { createAttempts } from './attempts.ts'
@@ -79,7 +80,8 @@ export function openUplink(options: UplinkOptions): Uplink {
   }
 
   async function pause(): Promise<void> {
-    await backOff.pause(AbortSignal.any([stop.signal, hurry.signal]))
+    const signal = AbortSignal.any([stop.signal, hurry.signal])
+    await setTimeout(backOff.nextMs(), undefined, { signal, ref: false }).catch(() => {})
     hurry = new AbortController()
   }
 
