@@ -1,5 +1,7 @@
 import type { TopicInfo } from '../catalog/catalog.ts'
 
+export type PresenceState = 'online' | 'offline'
+
 /** A watched topic of a device. */
 export interface HeardTopic {
   readonly device: string
@@ -9,9 +11,9 @@ export interface HeardTopic {
   heardAt: number
   /** The same in milliseconds since the Unix epoch. */
   received: number
-  state: 'online' | 'offline'
+  state: PresenceState
   /** What its status topic holds; null where that is not known. */
-  published: 'online' | 'offline' | null
+  published: PresenceState | null
   /** Whether one of its payloads was a number. */
   isNumber: boolean
 }

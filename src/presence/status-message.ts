@@ -1,8 +1,6 @@
 import type { Delivery } from '../broker/delivery.ts'
-import type { HeardTopic } from './heard.ts'
+import type { HeardTopic, PresenceState } from './heard.ts'
 import { GATEWAY_NAME, type OwnMessage } from './own-messages.ts'
-
-export type PresenceState = 'online' | 'offline'
 
 /** Empties a status topic. */
 export const NO_STATUS: OwnMessage = { payload: '', properties: null }

@@ -69,8 +69,11 @@ export function createTransitions({
     recheck(topic: HeardTopic): void {
       const { info, kind } = watchOf(topic.topic)
       topic.info = info
-      if (kind !== 'watched') forget(topic)
-      else if (info.silenceMs !== null) {
+      if (kind !== 'watched') {
+        forget(topic)
+        return
+      }
+      if (info.silenceMs !== null) {
         topic.state = topic.heardAt + info.silenceMs > now() ? 'online' : topic.state
         statuses.publish(topic)
       } else if (topic.published !== null) {
