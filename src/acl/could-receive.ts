@@ -5,7 +5,7 @@ import { isAllowed } from './decide.ts'
 import { fillIn, filterOf } from './fill-in.ts'
 import {
   type AclRules,
-  ownSection,
+  ownRules,
   patternsFor,
   permits,
   type Rule,
@@ -14,7 +14,7 @@ import {
 } from './rules.ts'
 import { overlappingIn } from './search.ts'
 
-// in the measure of a section's effort: some milliseconds' worth
+// in the measure of the effort of a rule set: some milliseconds' worth
 const MOST_EFFORT = 400_000
 
 /**
@@ -33,7 +33,7 @@ function couldReceiveOne(
   filter: string,
   work: { effort: number },
 ): boolean {
-  const own = ownSection(rules, who)
+  const own = ownRules(rules, who)
   const patterns = patternsFor(rules, who)
   const askedLevels = filter.split('/')
   work.effort += EFFORT_OF_RULE + (own?.tables ? own.effort : 0) + 4 * filter.length

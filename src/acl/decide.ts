@@ -4,7 +4,7 @@ import { covers, type Names, toNames } from './covers.ts'
 import {
   type AclRules,
   type Action,
-  ownSection,
+  ownRules,
   patternsFor,
   permits,
   type Rule,
@@ -41,7 +41,7 @@ export function isAllowed(rules: AclRules, who: Who, action: Action, topic: stri
 function decidingRule(rules: AclRules, who: Who, action: Action, topic: string): Rule | null {
   if (isReserved(action, topic) || !isTopic(topic)) return null
   const asked = toTopicBytes(topic)
-  const own = ownSection(rules, who)
+  const own = ownRules(rules, who)
   const ownRule = own && strongest(rules, own, asked, action, null)
   if (ownRule) return ownRule
   const patterns = patternsFor(rules, who)
@@ -52,7 +52,7 @@ function decidingRule(rules: AclRules, who: Who, action: Action, topic: string):
 export function coveringRules(rules: AclRules, who: Who, topic: string): Rule[] {
   const asked = toTopicBytes(topic)
   const names = toNames(who)
-  const own = ownSection(rules, who)?.rules ?? []
+  const own = ownRules(rules, who)?.rules ?? []
   const patterns = patternsFor(rules, who)?.rules ?? []
   return [
     ...own.filter((rule) => covers(rules.file, rule, asked, null)),
@@ -76,17 +76,17 @@ export function isTopic(topic: string): boolean {
 
 function strongest(
   { file }: AclRules,
-  section: RuleSet,
+  set: RuleSet,
   topic: TopicBytes,
   action: Action,
   names: Names | null,
 ): Rule | null {
   let best: Rule | null = null
-  if (section.tables)
-    for (const table of section.tables)
+  if (set.tables)
+    for (const table of set.tables)
       best = stronger(best, strongestOf(table, { file, topic, names }, action))
   else
-    for (const rule of section.rules) {
+    for (const rule of set.rules) {
       if (rule.right !== 'deny' && (best || !permits(rule.right, action))) continue
       if (covers(file, rule, topic, names)) best = stronger(best, rule)
     }

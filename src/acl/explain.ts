@@ -5,7 +5,7 @@ import {
   type AclRules,
   type Action,
   bringsWildcard,
-  ownSection,
+  ownRules,
   permits,
   type Rule,
   textOf,
@@ -70,7 +70,7 @@ function missing(rules: AclRules, who: Who, action: Action, topic: string): stri
   const line = quote(`topic ${action === 'publish' ? 'write' : 'read'} ${topic}`)
   if (!who.user) return `To allow it, add ${line} before the first "user" line.`
   const place = `${line} below ${quote(`user ${who.user}`)}`
-  return ownSection(rules, who)
+  return ownRules(rules, who)
     ? `To allow it, add ${place}.`
     : `To allow it, add ${place}; that user has no topic lines yet.`
 }

@@ -1,5 +1,5 @@
 import { fillIn, filterOf } from './fill-in.ts'
-import { type AclRules, ownSection, patternsFor, type Right, type Who } from './rules.ts'
+import { type AclRules, ownRules, patternsFor, type Right, type Who } from './rules.ts'
 
 export interface Grant {
   readonly access: Right
@@ -18,7 +18,7 @@ const MOST_CHARACTERS = 256 * 1024
 
 /** What `who` may do, in the order of asking: own rules, then the patterns that hold for these names, filled in. */
 export function grantsOf(rules: AclRules, who: Who): Grants {
-  const own = ownSection(rules, who)?.rules ?? []
+  const own = ownRules(rules, who)?.rules ?? []
   const patterns = patternsFor(rules, who)?.rules ?? []
   const granted: Grant[] = []
   let characters = 0

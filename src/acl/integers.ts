@@ -1,4 +1,4 @@
-/** A list of whole numbers of 32 bits, outside V8's heap: its garbage collector neither moves nor visits them. */
+/** A growing list of 32-bit integers outside V8's heap: the garbage collector neither moves nor visits them. */
 export interface Integers {
   readonly length: number
   push(value: number): void

@@ -6,23 +6,25 @@ import { type AclRules, type Rule, type RuleSet, textOf } from './rules.ts'
 import type { UserLine } from './statement.ts'
 import type { Warning, WarningCode } from './warning.ts'
 
-/** The `topic` lines below one `user` line; user null for those above the first. */
-export interface Block {
+/** The `topic` lines below one `user` line; `user` is null for those above the first. */
+export interface SectionLines {
   readonly user: UserLine | null
   readonly topics: Rule[]
 }
 
 /** What is worth a second look in how the lines of a file without errors stand to each other. */
-export function* fileWarnings(rules: AclRules, blocks: readonly Block[]): Generator<Warning> {
+export function* fileWarnings(
+  rules: AclRules,
+  sections: readonly SectionLines[],
+): Generator<Warning> {
   const { file, patterns } = rules
   if (rules.size === 0)
     yield { line: 1, at: 0, code: 'no_rules', message: 'a file without rules denies everything' }
   const ignored = ignoredFrom(file)
   if (ignored !== null) yield ignoredWarning(file, ignored)
-  yield* blockWarnings(file, blocks)
-  for (const [, section] of rules.users) yield* shadowWarnings(rules, section.rules)
-  for (const section of [rules.anonymous, patterns])
-    yield* shadowWarnings(rules, section?.rules ?? [])
+  yield* sectionWarnings(file, sections)
+  for (const [, own] of rules.users) yield* shadowWarnings(rules, own.rules)
+  for (const set of [rules.anonymous, patterns]) yield* shadowWarnings(rules, set?.rules ?? [])
   yield* outrankedWarnings(rules)
 }
 
@@ -36,9 +38,9 @@ function ignoredWarning(file: Buffer, at: number): Warning {
   return { line, at, code: 'last_line_ignored', message }
 }
 
-function* blockWarnings(file: Buffer, blocks: readonly Block[]): Generator<Warning> {
+function* sectionWarnings(file: Buffer, sections: readonly SectionLines[]): Generator<Warning> {
   const seen = new Map<string, number>()
-  for (const { user, topics } of blocks) {
+  for (const { user, topics } of sections) {
     const [first] = topics
     if (!user) {
       const message =
@@ -65,12 +67,12 @@ function* blockWarnings(file: Buffer, blocks: readonly Block[]): Generator<Warni
   }
 }
 
-function* shadowWarnings(rules: AclRules, section: readonly Rule[]): Generator<Warning> {
+function* shadowWarnings(rules: AclRules, set: readonly Rule[]): Generator<Warning> {
   const levels = (rule: Rule) => filterOf(rules, rule).split('/')
-  const denies = section.filter(({ right }) => right === 'deny')
-  if (denies.length * section.length > MOST_COMPARISONS) return
+  const denies = set.filter(({ right }) => right === 'deny')
+  if (denies.length * set.length > MOST_COMPARISONS) return
   const denied = denies.map((rule) => ({ rule, levels: levels(rule) }))
-  for (const rule of denies.length > 0 ? section : []) {
+  for (const rule of denies.length > 0 ? set : []) {
     if (rule.right === 'deny') continue
     const own = levels(rule)
     const stronger = denied.find((deny) => includes(deny.levels, own))
@@ -95,15 +97,13 @@ function* outrankedWarnings(rules: AclRules): Generator<Warning> {
 function firstAbove(rules: AclRules, deny: Rule): Rule | null {
   // a client id may be anything
   const pattern = filterOf(rules, deny).replace(/[^/]*%c[^/]*/g, '+')
-  const stronger = (user: string | null, section: RuleSet | null) => {
+  const stronger = (user: string | null, set: RuleSet | null) => {
     const text = fillIn(pattern, { user, clientId: '' })
-    if (text === null || !section) return undefined
-    return section.rules.find(
-      (rule) => rule.right !== 'deny' && overlaps(text, filterOf(rules, rule)),
-    )
+    if (text === null || !set) return undefined
+    return set.rules.find((rule) => rule.right !== 'deny' && overlaps(text, filterOf(rules, rule)))
   }
-  for (const [user, section] of rules.users) {
-    const rule = stronger(user, section)
+  for (const [user, own] of rules.users) {
+    const rule = stronger(user, own)
     if (rule) return rule
   }
   return stronger(null, rules.anonymous) ?? null

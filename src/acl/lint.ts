@@ -1,6 +1,6 @@
 import { type AclErrorCode, columnOf } from './faults.ts'
 import { linesOf } from './lines.ts'
-import { type Block, fileWarnings } from './lint-file.ts'
+import { fileWarnings, type SectionLines } from './lint-file.ts'
 import { type KnownUsers, ruleWarnings, unknownWarnings, userWarnings } from './lint-line.ts'
 import { parseAcl } from './parse.ts'
 import { parseLine } from './statement.ts'
@@ -20,19 +20,19 @@ export function lintAcl(bytes: Uint8Array, known: KnownUsers | null = null): Fin
   const file = Buffer.from(bytes)
   const parsed = parseAcl(bytes)
   const warnings: Warning[] = []
-  const blocks: Block[] = [{ user: null, topics: [] }]
+  const sections: SectionLines[] = [{ user: null, topics: [] }]
   for (const line of linesOf(file)) {
     const statement = parseLine(file, line)
     if (!statement || statement.kind === 'error') continue
     if (statement.kind === 'user') {
-      blocks.push({ user: statement, topics: [] })
+      sections.push({ user: statement, topics: [] })
       warnings.push(...userWarnings(file, statement), ...unknownWarnings(file, statement, known))
     } else {
-      if (statement.kind === 'topic') blocks.at(-1)?.topics.push(statement.rule)
+      if (statement.kind === 'topic') sections.at(-1)?.topics.push(statement.rule)
       warnings.push(...ruleWarnings(file, statement))
     }
   }
-  if (parsed.ok) warnings.push(...fileWarnings(parsed.rules, blocks))
+  if (parsed.ok) warnings.push(...fileWarnings(parsed.rules, sections))
 
   const findings = warnings.map(({ line, at, code, message }): Finding => {
     return { severity: 'warning', line, column: columnOf(file, at), code, message }

@@ -2,8 +2,8 @@ import { isUtf8 } from 'node:buffer'
 import { MOST_EFFORT } from './columns.ts'
 import { type AclError, faultAt } from './faults.ts'
 import { type AclLine, linesOf } from './lines.ts'
+import { toRuleSet } from './rule-set.ts'
 import type { AclRules, Rule, RuleSet } from './rules.ts'
-import { toSection } from './section.ts'
 import { parseLine, type UserLine } from './statement.ts'
 import { finish, type Steps } from './steps.ts'
 import { createUserSections, type UserSections } from './user-sections.ts'
@@ -64,9 +64,9 @@ export function* parseInSteps(file: Buffer): Steps<ParsedAcl> {
     edition: Symbol('edition'),
     file,
     size,
-    anonymous: anonymous.length > 0 ? yield* toSection(file, anonymous, false) : null,
+    anonymous: anonymous.length > 0 ? yield* toRuleSet(file, anonymous, false) : null,
     users: yield* toUsers(file, owned),
-    patterns: patterns.length > 0 ? yield* toSection(file, patterns, true) : null,
+    patterns: patterns.length > 0 ? yield* toRuleSet(file, patterns, true) : null,
   }
   const error = effortFault([rules.users.slowest, rules.anonymous], rules.patterns)
   return error ? { ok: false, errors: [error] } : { ok: true, rules }

@@ -1,7 +1,7 @@
 import { createIntegers } from './integers.ts'
 import type { Right, Rule } from './rules.ts'
 
-/** Rules in few bytes. As objects, 200,000 of them make V8's garbage collector stop everything for 10 ms or more. */
+/** Rules in few bytes each. As objects, 200,000 rules would make V8's garbage collector stop everything for 10 ms or more. */
 export interface RuleList {
   readonly length: number
   push(rule: Rule): void

@@ -118,7 +118,7 @@ export function textOf({ file }: AclRules, rule: Rule): string {
 }
 
 /** `who`'s own rules: never the anonymous ones for a client with a name. */
-export function ownSection(rules: AclRules, { user }: Who): RuleSet | null {
+export function ownRules(rules: AclRules, { user }: Who): RuleSet | null {
   return user ? rules.users.get(user) : rules.anonymous
 }
 

@@ -2,7 +2,10 @@ import type { Steps } from './steps.ts'
 
 const NUMBERS_A_STEP = 512
 
-/** The numbers from 0 to `count` (exclusive) as `compare` orders them; those that are equal keep their order. A merge sort. */
+/**
+ * The numbers from 0 to `count` (exclusive) as `compare` orders them; equal ones keep their order. A merge sort in steps:
+ * `Int32Array#sort` would sort 100,000 names in one step of 200 ms.
+ */
 export function* sorted(
   count: number,
   compare: (a: number, b: number) => number,

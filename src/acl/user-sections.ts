@@ -3,16 +3,23 @@ import { createRuleList } from './rule-list.ts'
 import type { Rule } from './rules.ts'
 import type { Steps } from './steps.ts'
 
-/** What is below each `user` line of a file, in its order: a section. A user may have several. Sections without rules are left out. */
+/**
+ * The sections of a file, numbered in its order. A section is the `topic` lines below one `user` line; a user may have several.
+ * Sections without rules are left out.
+ */
 export interface UserSections {
   readonly length: number
-  /** Begins the section of the user whose name is there in the file. */
+  /** Begins a section. The name of its user is in the file from `name` to `end`. */
   begin(name: number, end: number): void
+  /** Adds a rule to the section that was begun last. */
   push(rule: Rule): void
+  /** The name of the section's user. */
   nameOf(section: number): string
-  /** Compares a section's name with `text` from `from` to `to`, by bytes. */
-  compareName(section: number, text: Buffer, from: number, to: number): number
+  /** Compares the name of the section's user with `name` by bytes: negative if it comes first. */
+  compareName(section: number, name: Buffer): number
+  /** Compares the names of two sections in the same way. */
   compareNames(a: number, b: number): number
+  /** Adds the rules of a section to `to`. */
   addRules(section: number, to: Rule[]): Steps<void>
 }
 
@@ -25,10 +32,11 @@ export function createUserSections(file: Buffer): UserSections {
   const firsts = createIntegers()
   let begun: { readonly name: number; readonly end: number } | null = null
 
-  function compareName(section: number, text: Buffer, from: number, to: number): number {
+  function compare(section: number, text: Buffer, from: number, to: number): number {
     const name = names.at(section)
     const length = ends.at(section) - name
     const common = Math.min(length, to - from)
+    // for short names twice as fast as Buffer#compare
     for (let at = 0; at < common; at++) {
       const difference = (file[name + at] as number) - (text[from + at] as number)
       if (difference !== 0) return difference
@@ -53,8 +61,8 @@ export function createUserSections(file: Buffer): UserSections {
       rules.push(rule)
     },
     nameOf: (section) => file.toString('utf8', names.at(section), ends.at(section)),
-    compareName,
-    compareNames: (a, b) => compareName(a, file, names.at(b), ends.at(b)),
+    compareName: (section, name) => compare(section, name, 0, name.length),
+    compareNames: (a, b) => compare(a, file, names.at(b), ends.at(b)),
     *addRules(section, to) {
       const end = section + 1 < firsts.length ? firsts.at(section + 1) : rules.length
       for (let rule = firsts.at(section); rule < end; rule++)

@@ -1,64 +1,81 @@
-import { createIntegers } from './integers.ts'
+import { createIntegers, type Integers } from './integers.ts'
+import { toRuleSet } from './rule-set.ts'
 import type { Rule, RuleSet, Users } from './rules.ts'
-import { toSection } from './section.ts'
 import { sorted } from './sort.ts'
 import { finish, type Steps } from './steps.ts'
 import type { UserSections } from './user-sections.ts'
 
 const USERS_A_STEP = 64
 
-/** Finds users among their sections, which are sorted by name here. Only many rules of one user are kept as objects. */
+/**
+ * Finds users among the sections of a file. The rules of a user become objects each time it is asked for; only sets with tables are
+ * kept.
+ */
 export function* toUsers(file: Buffer, sections: UserSections): Steps<Users> {
-  const order = yield* sorted(sections.length, sections.compareNames)
-  // of each user: the place in `order` of its first section
-  const places = createIntegers()
-  for (const [place, section] of order.entries()) {
-    if (place === 0 || sections.compareNames(order[place - 1] as number, section) !== 0)
-      places.push(place)
-    if (place % USERS_A_STEP === 0) yield
-  }
-  const sectionOf = (user: number) => order[places.at(user)] as number
-
+  const byName = yield* sorted(sections.length, sections.compareNames)
+  const starts = yield* startsOf(byName, sections)
+  const size = starts.length
   const tabled = new Map<number, RuleSet>()
   let slowest: RuleSet | null = null
-  for (let user = 0; user < places.length; user++) {
-    const set = yield* setOf(user)
+  for (let user = 0; user < size; user++) {
+    const set = yield* build(user)
     if (set.tables) tabled.set(user, set)
     if (set.effort > (slowest?.effort ?? 0)) slowest = set
     if (user % USERS_A_STEP === 0) yield
   }
 
-  function* setOf(user: number): Steps<RuleSet> {
+  function* build(user: number): Steps<RuleSet> {
     const rules: Rule[] = []
-    const end = user + 1 < places.length ? places.at(user + 1) : order.length
-    for (let place = places.at(user); place < end; place++)
-      yield* sections.addRules(order[place] as number, rules)
-    return yield* toSection(file, rules, false)
+    const end = user + 1 < size ? starts.at(user + 1) : byName.length
+    for (let at = starts.at(user); at < end; at++)
+      yield* sections.addRules(byName[at] as number, rules)
+    return yield* toRuleSet(file, rules, false)
   }
 
-  const readySetOf = (user: number) => tabled.get(user) ?? finish(setOf(user))
+  function firstSectionOf(user: number): number {
+    return byName[starts.at(user)] as number
+  }
+
+  /** The number of the user with this name; null where it has no rules. */
+  function find(name: Buffer): number | null {
+    let low = 0
+    let high = size
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const difference = sections.compareName(firstSectionOf(middle), name)
+      if (difference === 0) return middle
+      if (difference < 0) low = middle + 1
+      else high = middle
+    }
+    return null
+  }
+
+  function setOf(user: number): RuleSet {
+    return tabled.get(user) ?? finish(build(user))
+  }
 
   return {
-    size: places.length,
+    size,
     slowest,
     get(name) {
       // such a name would be encoded as U+FFFD, which another user may have
       if (!name.isWellFormed()) return null
-      const wanted = Buffer.from(name)
-      let low = 0
-      let high = places.length
-      while (low < high) {
-        const middle = (low + high) >>> 1
-        const order = sections.compareName(sectionOf(middle), wanted, 0, wanted.length)
-        if (order === 0) return readySetOf(middle)
-        if (order < 0) low = middle + 1
-        else high = middle
-      }
-      return null
+      const user = find(Buffer.from(name))
+      return user === null ? null : setOf(user)
     },
     *[Symbol.iterator]() {
-      for (let user = 0; user < places.length; user++)
-        yield [sections.nameOf(sectionOf(user)), readySetOf(user)] as const
+      for (let user = 0; user < size; user++)
+        yield [sections.nameOf(firstSectionOf(user)), setOf(user)] as const
     },
   }
+}
+
+/** For each user, where its sections begin in `byName`. */
+function* startsOf(byName: Int32Array, sections: UserSections): Steps<Integers> {
+  const starts = createIntegers()
+  for (const [at, section] of byName.entries()) {
+    if (at === 0 || sections.compareNames(byName[at - 1] as number, section) !== 0) starts.push(at)
+    if (at % USERS_A_STEP === 0) yield
+  }
+  return starts
 }

@@ -7,7 +7,7 @@ const FEW = 16
 const FEW_BYTES = 16_384
 
 /** The rules made ready to be asked, in steps. */
-export function* toSection(
+export function* toRuleSet(
   file: Buffer,
   rules: readonly Rule[],
   arePatterns: boolean,
