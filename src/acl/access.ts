@@ -2,7 +2,8 @@ import { createTopicMemo, type TopicMemo } from '../topic/memo.ts'
 import { couldReceive } from './could-receive.ts'
 import { isAllowed } from './decide.ts'
 import { type Grants, grantsOf } from './grants.ts'
-import type { AclRules, Action, Who } from './rules.ts'
+import type { Action } from './rule.ts'
+import type { AclRules, Who } from './rules.ts'
 
 /** The rights of one client under the rules in use. */
 export interface Access {

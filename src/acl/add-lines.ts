@@ -8,7 +8,8 @@ import { LF } from './ascii.ts'
 import { filterOf } from './fill-in.ts'
 import { parseAcl } from './parse.ts'
 import { quote } from './quote.ts'
-import { type AclRules, permits, type Right } from './rules.ts'
+import { permits, type Right } from './rule.ts'
+import type { AclRules } from './rules.ts'
 
 /** What a `topic` line lets a user do. */
 export interface NewGrant {

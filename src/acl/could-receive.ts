@@ -1,18 +1,11 @@
 import { intersection, overlaps } from '../topic/match.ts'
 import { both, membersOf } from './bits.ts'
-import { EFFORT_OF_RULE } from './columns.ts'
 import { isAllowed } from './decide.ts'
 import { fillIn, filterOf } from './fill-in.ts'
-import {
-  type AclRules,
-  ownRules,
-  patternsFor,
-  permits,
-  type Rule,
-  type RuleSet,
-  type Who,
-} from './rules.ts'
-import { overlappingIn } from './search.ts'
+import { permits, type Rule } from './rule.ts'
+import { type AclRules, ownRules, patternsFor, type RuleSet, type Who } from './rules.ts'
+import { overlappingIn } from './table-search.ts'
+import { EFFORT_OF_RULE } from './to-tables.ts'
 
 // in the measure of the effort of a rule set: some milliseconds' worth
 const MOST_EFFORT = 400_000

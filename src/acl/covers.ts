@@ -1,5 +1,6 @@
 import { DOLLAR, HASH, LOWER_C, LOWER_U, PERCENT, PLUS, SLASH } from './ascii.ts'
-import type { Rule, Who } from './rules.ts'
+import type { Rule } from './rule.ts'
+import type { Who } from './rules.ts'
 import { type NameInTopic, placesOf, type TopicBytes, toNameInTopic } from './topic-bytes.ts'
 
 /** The names that `%u` and `%c` stand for; null where there is none, and such a pattern covers nothing. */

@@ -1,18 +1,9 @@
 import { topicMatches } from '../topic/match.ts'
 import { hasWildcard } from '../topic/topic.ts'
 import { covers, type Names, toNames } from './covers.ts'
-import {
-  type AclRules,
-  type Action,
-  ownRules,
-  patternsFor,
-  permits,
-  type Rule,
-  type RuleSet,
-  textOf,
-  type Who,
-} from './rules.ts'
-import { strongestOf } from './search.ts'
+import { type Action, permits, type Rule } from './rule.ts'
+import { type AclRules, ownRules, patternsFor, type RuleSet, textOf, type Who } from './rules.ts'
+import { strongestOf } from './table-search.ts'
 import { type TopicBytes, toTopicBytes } from './topic-bytes.ts'
 
 export interface Verdict {

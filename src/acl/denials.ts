@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { createLogLimit } from '../log/log-limit.ts'
 import { namedAt } from '../log/named.ts'
-import type { Action } from './rules.ts'
+import type { Action } from './rule.ts'
 
 export interface Denial {
   readonly door: string

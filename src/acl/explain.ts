@@ -1,16 +1,8 @@
 import { readingTopicProblem, topicProblem } from '../topic/topic.ts'
 import { coveringRules, decide, isReserved, isTopic, type Verdict } from './decide.ts'
 import { quote } from './quote.ts'
-import {
-  type AclRules,
-  type Action,
-  bringsWildcard,
-  ownRules,
-  permits,
-  type Rule,
-  textOf,
-  type Who,
-} from './rules.ts'
+import { type Action, permits, type Rule } from './rule.ts'
+import { type AclRules, bringsWildcard, ownRules, textOf, type Who } from './rules.ts'
 
 export interface Explanation extends Verdict {
   /** Why, and what would have to change, for the person who wrote the file. */

@@ -1,5 +1,6 @@
 import { MAX_TOPIC_BYTES } from '../topic/topic.ts'
-import type { AclRules, Rule, Who } from './rules.ts'
+import type { Rule } from './rule.ts'
+import type { AclRules, Who } from './rules.ts'
 
 /** The rule's filter as it stands in the file. */
 export function filterOf({ file }: AclRules, rule: Rule): string {

@@ -1,5 +1,6 @@
 import { fillIn, filterOf } from './fill-in.ts'
-import { type AclRules, ownRules, patternsFor, type Right, type Who } from './rules.ts'
+import type { Right } from './rule.ts'
+import { type AclRules, ownRules, patternsFor, type Who } from './rules.ts'
 
 export interface Grant {
   readonly access: Right

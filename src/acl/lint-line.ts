@@ -4,7 +4,7 @@ import { filterProblem } from '../topic/topic.ts'
 import { BRIDGE_STATE } from './decide.ts'
 
 import { quote } from './quote.ts'
-import { permits, type Right, type Rule } from './rules.ts'
+import { permits, type Right, type Rule } from './rule.ts'
 import type { RuleLine, UserLine } from './statement.ts'
 import type { Warning, WarningCode } from './warning.ts'
 

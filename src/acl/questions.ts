@@ -1,7 +1,8 @@
 import { messageOf } from '../errors.ts'
 import { decide, type Verdict } from './decide.ts'
 import { quote } from './quote.ts'
-import type { AclRules, Action, Who } from './rules.ts'
+import type { Action } from './rule.ts'
+import type { AclRules, Who } from './rules.ts'
 
 /** One line of `acl test`. */
 export interface Question {

@@ -1,5 +1,5 @@
 import { createIntegers } from './integers.ts'
-import type { Right, Rule } from './rules.ts'
+import type { Right, Rule } from './rule.ts'
 
 /** Rules in few bytes each. As objects, 200,000 rules would make V8's garbage collector stop everything for 10 ms or more. */
 export interface RuleList {

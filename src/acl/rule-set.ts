@@ -1,7 +1,8 @@
 import { SLASH } from './ascii.ts'
-import { EFFORT_OF_RULE, effortOf, toTables } from './columns.ts'
-import type { Rule, RuleSet } from './rules.ts'
+import type { Rule } from './rule.ts'
+import type { RuleSet } from './rules.ts'
 import type { Steps } from './steps.ts'
+import { EFFORT_OF_RULE, effortOf, toTables } from './to-tables.ts'
 
 const FEW = 16
 const FEW_BYTES = 16_384

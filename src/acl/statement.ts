@@ -1,7 +1,7 @@
 import { HASH, isBlank, SPACE } from './ascii.ts'
 import { type AclError, accessFault, faultAt, filterFault, keywordFault } from './faults.ts'
 import { type AclLine, LONGEST_LINE } from './lines.ts'
-import type { Right, Rule } from './rules.ts'
+import type { Right, Rule } from './rule.ts'
 
 /** What one line says; offsets are bytes of the file. */
 export type Statement = UserLine | RuleLine | { readonly kind: 'error'; readonly error: AclError }

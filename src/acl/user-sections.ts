@@ -1,6 +1,6 @@
 import { createIntegers } from './integers.ts'
+import type { Rule } from './rule.ts'
 import { createRuleList } from './rule-list.ts'
-import type { Rule } from './rules.ts'
 import type { Steps } from './steps.ts'
 
 /**

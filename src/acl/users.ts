@@ -1,6 +1,7 @@
 import { createIntegers, type Integers } from './integers.ts'
+import type { Rule } from './rule.ts'
 import { toRuleSet } from './rule-set.ts'
-import type { Rule, RuleSet, Users } from './rules.ts'
+import type { RuleSet, Users } from './rules.ts'
 import { sorted } from './sort.ts'
 import { finish, type Steps } from './steps.ts'
 import type { UserSections } from './user-sections.ts'

@@ -1,6 +1,6 @@
 import { explain } from '../acl/explain.ts'
 import { quote } from '../acl/quote.ts'
-import type { Action } from '../acl/rules.ts'
+import type { Action } from '../acl/rule.ts'
 import { ACL_FILE, CLIENT_ID, JSON_LINES, loadRules, whichFile } from './acl-file.ts'
 import { ArgumentsError, readArguments, requireWords } from './arguments.ts'
 import { print } from './command.ts'

@@ -1,4 +1,5 @@
-import type { Action, Who } from '../../src/acl/rules.ts'
+import type { Action } from '../../src/acl/rule.ts'
+import type { Who } from '../../src/acl/rules.ts'
 
 interface Rule {
   readonly line: number

@@ -1,8 +1,9 @@
 import { DOLLAR, HASH, PLUS } from './ascii.ts'
 import { type Bits, both, either, lowest, without } from './bits.ts'
-import { levelKey } from './columns.ts'
 import { covers, type Names } from './covers.ts'
-import type { Action, Column, NamesHeld, Rule, Table } from './rules.ts'
+import type { Action, Rule } from './rule.ts'
+import type { Column, NamesHeld, Table } from './table.ts'
+import { levelKey } from './to-tables.ts'
 import { startOf, type TopicBytes } from './topic-bytes.ts'
 
 const NONE: Bits = []

@@ -1,15 +1,9 @@
 import { hash } from 'node:crypto'
 import { DOLLAR, HASH, LOWER_C, LOWER_U, PERCENT, PLUS, SLASH } from './ascii.ts'
 import { addTo, type Bits } from './bits.ts'
-import {
-  type Column,
-  type NamesHeld,
-  type PatternPart,
-  permits,
-  type Rule,
-  type Table,
-} from './rules.ts'
+import { permits, type Rule } from './rule.ts'
 import type { Steps } from './steps.ts'
+import type { Column, NamesHeld, PatternPart, Table } from './table.ts'
 
 const NO_NAMES: NamesHeld = { users: 0, clientIds: 0 }
 // shared until something is entered: most levels need one of both, or none
@@ -44,7 +38,7 @@ const EFFORT_OF_BITS = 6
 // bytes of filters, some fractions of a millisecond's worth
 const BYTES_A_STEP = 8192
 
-/** Tables of `rules`, as few as can be, in steps; no further than to more than can be asked. */
+/** Puts the rules into as few tables as possible, in steps. Stops once they need more effort than is allowed. */
 export function* toTables(
   file: Buffer,
   rules: readonly Rule[],
