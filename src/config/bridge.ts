@@ -8,16 +8,16 @@ const NAMES = namesIn({ bridge: BRIDGE_SETTINGS }) as SettingName[]
 /** Problems of WOTT_BRIDGE and its settings in combination. */
 export function* bridgeProblems(
   { broker, bridge }: Partial<Record<SettingName, unknown>>,
-  said: ReadonlySet<string>,
+  changed: ReadonlySet<string>,
   called: (name: SettingName) => string,
 ): Generator<string> {
   const address = broker as Settings['broker'] | undefined
   const urls = bridge as Settings['bridge']
   const calledAny = (name: string) => called(name as SettingName)
   const [url] = urls ?? []
-  if (url) yield* uplinkProblems('bridge', url, (name) => said.has(name), calledAny)
-  else if (!said.has('bridge'))
-    for (const name of NAMES.filter((one) => said.has(one)))
+  if (url) yield* uplinkProblems('bridge', url, (name) => changed.has(name), calledAny)
+  else if (!changed.has('bridge'))
+    for (const name of NAMES.filter((one) => changed.has(one)))
       yield `${called(name)} has no effect without ${called('bridge')}=mqtt://… or mqtts://…`
   if (!url) return
   if (address?.kind === 'memory')

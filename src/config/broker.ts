@@ -10,13 +10,13 @@ const RELAYED = namesIn({ relayed: RELAYED_SETTINGS }) as SettingName[]
 /** Problems of WOTT_BROKER=mqtts://… and its settings in combination. */
 export function* brokerProblems(
   { broker }: Values,
-  said: ReadonlySet<string>,
+  changed: ReadonlySet<string>,
   called: (name: SettingName) => string,
 ): Generator<string> {
   const address = broker as Settings['broker'] | undefined
   const calledAny = (name: string) => called(name as SettingName)
   const url = address?.kind === 'mqtt' ? address.urls[0] : undefined
-  if (url) yield* uplinkProblems('broker', url, (name) => said.has(name), calledAny)
+  if (url) yield* uplinkProblems('broker', url, (name) => changed.has(name), calledAny)
 }
 
 /**
@@ -25,12 +25,12 @@ export function* brokerProblems(
  */
 export function brokerWarnings(
   { broker }: Values,
-  said: ReadonlySet<string>,
+  changed: ReadonlySet<string>,
   called: (name: SettingName) => string,
 ): string[] {
   const address = broker as Settings['broker'] | undefined
   if (address === undefined || address.kind === 'mqtt') return []
-  return RELAYED.filter((name) => said.has(name)).map(
+  return RELAYED.filter((name) => changed.has(name)).map(
     (name) => `${called(name)} has no effect without ${called('broker')}=mqtt://… or mqtts://…`,
   )
 }

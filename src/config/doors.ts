@@ -10,7 +10,7 @@ const ADDRESSES = doorsWith({ process: 'serve' }).map((door) => DOORS_SETTINGS.s
 /** Problems of the doors in combination; a door whose own text is wrong is missing from `values`. */
 export function* doorProblems(
   values: Partial<Record<SettingName, unknown>>,
-  said: ReadonlySet<string>,
+  changed: ReadonlySet<string>,
   called: (name: SettingName) => string,
 ): Generator<string> {
   const doors = ADDRESSES.map((name) => ({
@@ -26,7 +26,7 @@ export function* doorProblems(
   if (isOn(values.proxyProtocol) && values.proxyProtocolFrom === undefined)
     yield `${called('proxyProtocolFrom')} is not set: name the addresses of the load balancers. ${called('proxyProtocol')} needs them, otherwise any client could claim the address of another`
   if (values.proxyProtocol === 'off')
-    for (const name of BALANCERS.filter((one) => one !== 'proxyProtocol' && said.has(one)))
+    for (const name of BALANCERS.filter((one) => one !== 'proxyProtocol' && changed.has(one)))
       yield `${called(name)} has no effect without ${called('proxyProtocol')}=v1, v2 or any`
 }
 

@@ -77,8 +77,8 @@ async function open({ environment = process.env, log }: HandlerOptions): Promise
     const gateway = await openFunction(config, log ?? (await createLogger(config.process.logLevel)))
     return { gateway, basePath: config.function.basePath }
   } catch (error) {
-    const said = log ?? (await createLogger('info'))
-    said.fatal({ reason: messageOf(error) }, 'the function cannot start')
+    const logger = log ?? (await createLogger('info'))
+    logger.fatal({ reason: messageOf(error) }, 'the function cannot start')
     throw error
   }
 }
