@@ -6,8 +6,8 @@ export interface Unread {
   sent(message: UplinkMessage): number
   /** The broker has acknowledged the message at this place, and so has read all before it. */
   read(place: number): void
-  /** What this returns is called once the broker has read all that was sent before. */
-  mark(): () => void
+  /** The place of the last message that was sent; 0 before the first. */
+  lastPlace(): number
   /** Those of the last milliseconds. */
   recent(): UplinkMessage[]
 }
@@ -26,13 +26,6 @@ export function createUnread(recentMs: number): Unread {
   const unread = new Set<UnreadMessage>()
   let places = 0
 
-  function read(place: number): void {
-    for (const sent of unread) {
-      if (sent.place > place) return
-      unread.delete(sent)
-    }
-  }
-
   return {
     sent(message) {
       places += 1
@@ -45,11 +38,13 @@ export function createUnread(recentMs: number): Unread {
         }
       return places
     },
-    read,
-    mark() {
-      const place = places
-      return () => read(place)
+    read(place) {
+      for (const sent of unread) {
+        if (sent.place > place) return
+        unread.delete(sent)
+      }
     },
+    lastPlace: () => places,
     recent() {
       const since = performance.now() - recentMs
       return [...unread].filter(({ at }) => at >= since).map(({ message }) => message)

@@ -163,10 +163,10 @@ export function openUplink(options: UplinkOptions): Uplink {
     async check(ms) {
       if (!current) throw unavailable('away', outage).error
       const { connection, window } = current
-      const noteRead = window.mark()
+      const sentBefore = window.lastPlace()
       try {
         await connection.check(ms)
-        noteRead()
+        window.noteRead(sentBefore)
       } catch (error) {
         await connection.ended
         throw unavailable('away', messageOf(error)).error

@@ -23,8 +23,10 @@ export interface Window {
   idle(): Promise<void>
   /** Messages that were sent a short time ago, and that the broker may not have read to the end. */
   underway(): UplinkMessage[]
-  /** What this returns is called once the broker has read all that was sent before. */
-  mark(): () => void
+  /** The place of the last message that was sent, for `noteRead`. */
+  lastPlace(): number
+  /** The broker has read all messages up to this place. */
+  noteRead(place: number): void
   /** The connection has ended: every waiting message gets this refusal. */
   fail(refusal: RefusedMessage): void
 }
@@ -176,7 +178,8 @@ export function createWindow(options: WindowOptions): Window {
         if (state !== 'waiting' && message.qos > 0) underway.push(message)
       return underway
     },
-    mark: unread.mark,
+    lastPlace: unread.lastPlace,
+    noteRead: unread.read,
     fail(refusal) {
       clearTimeout(timer)
       const left = [...entries]
