@@ -125,10 +125,10 @@ export interface BrokerLog {
 }
 
 /**
- * The reading in a line, from 1, of a request with an idempotency key: stored with its message, so that a crash keeps both or
- * neither.
+ * The reading in a line, from 1, of a request with an idempotency key. The store notes it together with the message, so that a crash
+ * keeps both or neither.
  */
-export interface Mark {
+export interface KeyedLine {
   readonly id: number
   readonly line: number
 }
@@ -139,8 +139,8 @@ export interface KeyedRequest {
   readonly answer: string | null
   /** Whether an earlier request with this key published the reading in this line. */
   isPublished(line: number): boolean
-  /** The mark to pass to `publish` with the reading in this line. */
-  mark(line: number): Mark
+  /** The line to pass to `publish` with its reading. */
+  line(number: number): KeyedLine
   /** The reading in this line was published. */
   published(line: number): void
   /** The request is complete. Resolves once its answer is stored, or storing has failed. */
@@ -171,10 +171,14 @@ export type OnBack = (seconds: number) => void
 export interface Broker {
   /**
    * Takes a message; for QoS 1 and 2 it is stored when the promise resolves. Returns undefined if there is nothing to wait for.
-   * Rejects with `broker_unavailable`. `origin` is the MQTT client that published it. With a `mark` it is stored, whatever its
+   * Rejects with `broker_unavailable`. `origin` is the MQTT client that published it. With a `keyedLine` it is stored, whatever its
    * QoS.
    */
-  publish(message: Message, origin?: Origin | null, mark?: Mark | null): Promise<void> | undefined
+  publish(
+    message: Message,
+    origin?: Origin | null,
+    keyedLine?: KeyedLine | null,
+  ): Promise<void> | undefined
   /**
    * Resolves once `onMessage` gets every message that any filter covers, each once; it must neither throw nor block. Rejects
    * with `subscription_refused` if another broker refuses; `onRefused` is called if it refuses later.

@@ -55,9 +55,9 @@ export function openEmbedded({ store, log, demand }: EmbeddedOptions): Broker & 
   }
 
   return {
-    publish(message, origin = null, mark = null) {
+    publish(message, origin = null, keyedLine = null) {
       if (isEnded) return Promise.reject(unavailable('The broker is closed.'))
-      return publish(message, origin, mark)?.catch((error) => {
+      return publish(message, origin, keyedLine)?.catch((error) => {
         throw unavailable('The broker did not accept the message.', error)
       })
     },

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Message } from '../topic/message.ts'
-import type { Mark } from './broker.ts'
+import type { KeyedLine } from './broker.ts'
 import type { Cohort } from './cohorts.ts'
 import type { Delivery } from './delivery.ts'
 import { chooseMember } from './groups.ts'
@@ -17,7 +17,11 @@ export interface Publishing {
    * Stores the message if needed, then delivers it; messages on one topic keep the order of the calls. Undefined if it is done
    * at once.
    */
-  publish(message: Message, origin: Origin | null, mark: Mark | null): Promise<void> | undefined
+  publish(
+    message: Message,
+    origin: Origin | null,
+    keyedLine: KeyedLine | null,
+  ): Promise<void> | undefined
   /** Resolves once all messages are delivered. */
   idle(): Promise<void>
 }
@@ -42,7 +46,7 @@ export function createPublishing(store: Store, routing: Routing, logger: Logger)
   function publish(
     message: Message,
     origin: Origin | null,
-    mark: Mark | null,
+    keyedLine: KeyedLine | null,
   ): Promise<void> | undefined {
     const { topic, qos, retain } = message
     const route = routing.of(topic)
@@ -57,7 +61,7 @@ export function createPublishing(store: Store, routing: Routing, logger: Logger)
       retain ||
       queued.receivers.length + queued.cohorts.length > 0 ||
       arrivalOf(origin) !== null ||
-      ((qos > 0 || mark !== null) && store.isDurable)
+      ((qos > 0 || keyedLine !== null) && store.isDurable)
     const number = isStored || order.has(topic) ? undefined : numbers.next()
     if (number !== undefined) {
       const delivery = toDelivery(message, number)
@@ -66,7 +70,7 @@ export function createPublishing(store: Store, routing: Routing, logger: Logger)
       return undefined
     }
     underway += 1
-    return publishInLine(message, isStored, chosen, queued, origin, mark).finally(() => {
+    return publishInLine(message, isStored, chosen, queued, origin, keyedLine).finally(() => {
       underway -= 1
       if (underway === 0) whenIdle.resolve()
     })
@@ -78,14 +82,14 @@ export function createPublishing(store: Store, routing: Routing, logger: Logger)
     chosen: readonly RouteMatch[],
     queued: Queued,
     origin: Origin | null,
-    mark: Mark | null,
+    keyedLine: KeyedLine | null,
   ): Promise<void> {
     const delivery = toDelivery(message, numbers.reserve())
     const place = order.join(message.topic)
     if (isStored) {
       try {
         const { receivers, cohorts } = queued
-        await store.storeMessage(delivery, receivers, arrivalOf(origin), cohorts, mark)
+        await store.storeMessage(delivery, receivers, arrivalOf(origin), cohorts, keyedLine)
       } catch (error) {
         place.leave(() => numbers.settle(delivery.sequence))
         throw error

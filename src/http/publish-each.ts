@@ -1,4 +1,4 @@
-import type { KeyedRequest, Mark } from '../broker/broker.ts'
+import type { KeyedLine, KeyedRequest } from '../broker/broker.ts'
 import type { Outcome } from '../relay/relay.ts'
 import type { Turns } from '../turns/turns.ts'
 import type { LineOutcome, Stop } from './batch.ts'
@@ -10,7 +10,7 @@ export interface PublishEachOptions<T> {
   readonly turns: Pick<Turns, 'each'>
   readonly device: string
   readonly keyed: KeyedRequest | null
-  publish(item: T, mark: Mark | undefined): Outcome | Promise<Outcome>
+  publish(item: T, keyedLine: KeyedLine | undefined): Outcome | Promise<Outcome>
 }
 
 /**
@@ -31,7 +31,7 @@ export async function publishEach<T>(
   }
 
   await turns.each(device, items, ([line, item]) => {
-    const outcome = keyed?.isPublished(line) ? null : publish(item, keyed?.mark(line))
+    const outcome = keyed?.isPublished(line) ? null : publish(item, keyed?.line(line))
     if (outcome instanceof Promise) {
       const settling = outcome.then((refusal) => settle(line, refusal))
       // a rejection is handled below, once all lines are read

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import type { KeyedRequest, Mark } from '../broker/broker.ts'
+import type { KeyedLine, KeyedRequest } from '../broker/broker.ts'
 import type { Caller } from '../caller.ts'
 import { GatewayError } from '../errors.ts'
 import type { Outcome, Relay } from '../relay/relay.ts'
@@ -90,7 +90,7 @@ export function publishManyRoute(
       turns,
       device: caller.identity.id,
       keyed,
-      publish: (text, mark) => publishLine(caller, text, mark),
+      publish: (text, keyedLine) => publishLine(caller, text, keyedLine),
     })
     return toBatchAnswer(outcomes, stop)
   }
@@ -98,12 +98,12 @@ export function publishManyRoute(
   function publishLine(
     caller: Caller,
     text: string,
-    mark: Mark | undefined,
+    keyedLine: KeyedLine | undefined,
   ): Outcome | Promise<Outcome> {
     const reading = readingIn(text)
     return reading instanceof GatewayError
       ? relay.refuse(caller, reading)
-      : relay.publish(caller, mark ? { ...reading, mark } : reading)
+      : relay.publish(caller, keyedLine ? { ...reading, keyedLine } : reading)
   }
 }
 

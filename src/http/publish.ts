@@ -1,4 +1,4 @@
-import type { KeyedRequest, Keys, Mark } from '../broker/broker.ts'
+import type { KeyedLine, KeyedRequest, Keys } from '../broker/broker.ts'
 import type { Commands } from '../commands/commands.ts'
 import type { Door } from '../door-table.ts'
 import { GatewayError } from '../errors.ts'
@@ -72,7 +72,7 @@ export function publishRoute(
       const asked = pickUpIn(query, request.headers, commands)
       const keyed = beginKeyed(request, keys)
       const refused = await (keyed
-        ? publishOnce(keyed, (mark) => relay.publish(caller, { ...reading, mark }))
+        ? publishOnce(keyed, (keyedLine) => relay.publish(caller, { ...reading, keyedLine }))
         : relay.publish(caller, reading))
       meter.publishTook(caller.door, (performance.now() - started) / 1000)
       if (refused === 'published before') reply.header(REPLAYED, 'true')
@@ -106,11 +106,11 @@ const LINE = 1
 
 async function publishOnce(
   keyed: KeyedRequest,
-  publish: (mark: Mark) => Outcome | Promise<Outcome>,
+  publish: (keyedLine: KeyedLine) => Outcome | Promise<Outcome>,
 ): Promise<Outcome | 'published before'> {
   try {
     if (keyed.isPublished(LINE)) return 'published before'
-    const refused = await publish(keyed.mark(LINE))
+    const refused = await publish(keyed.line(LINE))
     if (!refused) keyed.published(LINE)
     return refused
   } finally {

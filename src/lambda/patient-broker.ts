@@ -55,9 +55,9 @@ export function createPatientBroker(broker: Broker, options: PatientBrokerOption
   return {
     broker: {
       ...broker,
-      async publish(message, origin, mark) {
+      async publish(message, origin, keyedLine) {
         await whenReady()
-        await broker.publish(message, origin, mark)
+        await broker.publish(message, origin, keyedLine)
         if (message.qos > 0) return
         read ??= askLater()
         await read

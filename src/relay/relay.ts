@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { Access } from '../acl/access.ts'
 import type { Denials } from '../acl/denials.ts'
-import type { Broker, Mark } from '../broker/broker.ts'
+import type { Broker, KeyedLine } from '../broker/broker.ts'
 import type { Origin } from '../broker/session.ts'
 import type { RateLimit } from '../budget/rate-limit.ts'
 import { GatewayError } from '../errors.ts'
@@ -42,7 +42,7 @@ export interface Reading {
    */
   readonly time?: number | null
   /** For a request with an idempotency key. */
-  readonly mark?: Mark | null
+  readonly keyedLine?: KeyedLine | null
 }
 
 /** What the cost of a message depends on. */
@@ -150,7 +150,7 @@ export function createRelay({
   return {
     publish(publisher, reading) {
       const { identity, door, origin } = publisher
-      const { topic, payload, qos, retain, properties, messageExpiry, mark = null } = reading
+      const { topic, payload, qos, retain, properties, messageExpiry, keyedLine = null } = reading
       const received = Date.now()
       const refusal = refusalOf(publisher, reading, received)
       if (refusal) {
@@ -172,7 +172,7 @@ export function createRelay({
           expires,
         },
         origin,
-        mark,
+        keyedLine,
       )
       if (taken) return settle(taken, door, qos)
       meter.published(door, qos, 'accepted')

@@ -1,4 +1,4 @@
-import type { KeyedRequest, Keys, Mark } from '../broker.ts'
+import type { KeyedLine, KeyedRequest, Keys } from '../broker.ts'
 import type { Change, Changes } from './changes.ts'
 import { createKeyEntries, type KeyDevice, type KeyEntry } from './key-entries.ts'
 import type { StoreContext } from './store-context.ts'
@@ -47,7 +47,7 @@ export function createKeys({ journal, limits, onBound, now, ids }: StoreContext)
     return {
       answer: entry.answer,
       isPublished: (line) => entry.lines.has(line),
-      mark: (line) => ({ id, line }),
+      line: (line) => ({ id, line }),
       published: (line) => entries.addLine(entry, line),
       async finish(answer) {
         entries.setAnswer(entry, answer)
@@ -103,7 +103,7 @@ export function createKeys({ journal, limits, onBound, now, ids }: StoreContext)
     take,
     expire,
     /** The changes to store in the commit of a reading. */
-    toChanges({ id, line }: Mark): Change[] {
+    toChanges({ id, line }: KeyedLine): Change[] {
       const entry = entries.get(id)
       if (!entry) return []
       const { device, key, fingerprint, expires } = entry

@@ -1,5 +1,5 @@
 import { createUnlimitedLedger, type Ledger } from '../../budget/ledger.ts'
-import type { Mark } from '../broker.ts'
+import type { KeyedLine } from '../broker.ts'
 import type { Cohort } from '../cohorts.ts'
 import type { Delivery } from '../delivery.ts'
 import type { Arrival, Session } from '../session.ts'
@@ -126,17 +126,17 @@ export async function openStore({
       receivers: readonly QueueRecipient[],
       from: { readonly session: Session; readonly arrival: Arrival } | null,
       cohorts: readonly Cohort[] = [],
-      mark: Mark | null = null,
+      keyedLine: KeyedLine | null = null,
     ): Promise<void> {
       const arrived = from ? incoming.record(from.session, from.arrival) : []
-      const marked = mark ? keys.toChanges(mark) : []
+      const keyChanges = keyedLine ? keys.toChanges(keyedLine) : []
       const append = (changes: Change[]) => {
         // earlier messages must be stored first
         log.flush()
-        const all = [toAppend(message), ...arrived, ...marked, ...changes]
+        const all = [toAppend(message), ...arrived, ...keyChanges, ...changes]
         return queueing.enqueue(message, receivers, all, cohorts)
       }
-      const isPromised = message.qos > 0 || mark !== null || receivers.length > 0
+      const isPromised = message.qos > 0 || keyedLine !== null || receivers.length > 0
       if (message.retain) await retained.store(message, append, log, isPromised)
       else await append([])
     },

@@ -102,10 +102,10 @@ function createWrite({ relay, keys, meter, influx }: InfluxOptions, turns: Pick<
       turns,
       device: caller.identity.id,
       keyed,
-      publish: (reading, mark) =>
+      publish: (reading, keyedLine) =>
         reading instanceof GatewayError
           ? relay.refuse(caller, reading)
-          : relay.publish(caller, mark ? { ...reading, mark } : reading),
+          : relay.publish(caller, keyedLine ? { ...reading, keyedLine } : reading),
     })
     const lines = values.map(({ line }) => line)
     const refused = outcomes.flatMap(({ line, refusal }) =>

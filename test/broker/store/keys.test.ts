@@ -112,10 +112,10 @@ test('idempotency keys survive a crash with what was published, and nothing else
   const before = await openFile(directory)
   const { keys } = before.store
   const half = begin(keys, 'a', 'half')
-  await before.publish('t', '1', { qos: 0 }, null, half.mark(1))
-  half.mark(2)
+  await before.publish('t', '1', { qos: 0 }, null, half.line(1))
+  half.line(2)
   const whole = begin(keys, 'a', 'whole')
-  await before.publish('t', '2', { qos: 0, retain: true }, null, whole.mark(1))
+  await before.publish('t', '2', { qos: 0, retain: true }, null, whole.line(1))
   whole.published(1)
   await whole.finish('the answer')
   await before.crash()

@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { createAccess } from '../../../src/acl/access.ts'
-import type { Broker, Mark } from '../../../src/broker/broker.ts'
+import type { Broker, KeyedLine } from '../../../src/broker/broker.ts'
 import { openEmbedded } from '../../../src/broker/embedded.ts'
 import type { OpenRequest } from '../../../src/broker/registry.ts'
 import type { Origin } from '../../../src/broker/session.ts'
@@ -29,7 +29,7 @@ export interface TestBroker {
     payload: string,
     more?: Partial<Message>,
     origin?: Origin | null,
-    mark?: Mark,
+    keyedLine?: KeyedLine,
   ): Promise<void>
   /** Closes the store alone, which leaves there what a crash would. */
   crash(): Promise<void>
@@ -49,8 +49,8 @@ export async function openOn(
     broker,
     store,
     connect: (client, terms) => connectClient(broker.sessions, client, terms),
-    async publish(topic, payload, more = {}, origin = null, mark) {
-      await broker.publish(message(topic, payload, { qos: 1, ...more }), origin, mark)
+    async publish(topic, payload, more = {}, origin = null, keyedLine) {
+      await broker.publish(message(topic, payload, { qos: 1, ...more }), origin, keyedLine)
     },
     crash: () => store.close(),
   }
