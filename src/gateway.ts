@@ -4,7 +4,7 @@ import { createAccess } from './acl/access.ts'
 import { createDenials } from './acl/denials.ts'
 import { followAcl } from './acl/follow.ts'
 import type { Bridge } from './bridge/bridge.ts'
-import { forwardedBy } from './bridge/forwarded.ts'
+import { forwardSelectionOf } from './bridge/forward-selection.ts'
 import { openBroker } from './broker/open.ts'
 import { followTopicsFile } from './catalog/follow.ts'
 import { createCommands } from './commands/commands.ts'
@@ -59,14 +59,14 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     memory,
     meter,
     log,
-    forwarded: forwardedBy(config.bridge),
+    forwardSelection: forwardSelectionOf(config.bridge),
     onUnforwarded: (count) => bridge?.noteDeleted(count),
   })
   // the doors take long to load; meanwhile the thread of the store starts
   const loadingDoors = import('./doors/doors.ts')
   const broker = await openingBroker
   building.defer(broker.close)
-  const { sessions, forwarding } = broker
+  const { sessions, forwardPosition } = broker
   const live = await openLive(broker, { newestMessages: config.streams.newestMessages, retention })
   building.defer(broker.end)
   acl.onChange(() => void live.hub.recheck())
@@ -84,7 +84,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   if (config.bridge.urls) {
     // the client for other brokers takes long to load
     const { openBridge } = await import('./bridge/bridge.ts')
-    const forBridge = { broker, forwarding, name, maxPayloadBytes, relay, meter, log }
+    const forBridge = { broker, forwardPosition, name, maxPayloadBytes, relay, meter, log }
     bridge = await openBridge(config.bridge, forBridge)
   }
   if (bridge) {

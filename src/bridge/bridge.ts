@@ -13,7 +13,7 @@ import type { Relay } from '../relay/relay.ts'
 import { readCredentials } from '../uplink/credentials.ts'
 import type { UplinkTerms } from '../uplink/terms.ts'
 import { openUplink, type Uplink } from '../uplink/uplink.ts'
-import { forwardedBy } from './forwarded.ts'
+import { forwardSelectionOf } from './forward-selection.ts'
 import { createInbox } from './inbox.ts'
 import { createMapping, type Mapping } from './mapping.ts'
 import { createOutbox } from './outbox.ts'
@@ -28,7 +28,7 @@ export interface BridgeOptions {
   readonly maxPayloadBytes: number
   readonly broker: Pick<Broker, 'follow' | 'log'>
   /** Null where nothing is to be forwarded. */
-  readonly forwarding: ForwardPosition | null
+  readonly forwardPosition: ForwardPosition | null
   readonly relay: Pick<Relay, 'publish'>
   readonly meter: Meter
   readonly log: Logger
@@ -54,10 +54,10 @@ export async function openBridge(
   settings: BridgeSettings,
   options: BridgeOptions,
 ): Promise<Bridge | null> {
-  const { broker, forwarding, maxPayloadBytes, relay, meter, log } = options
+  const { broker, forwardPosition, maxPayloadBytes, relay, meter, log } = options
   const { urls, uplink: connection } = settings
-  const forwarded = forwardedBy(settings)
-  if (!urls || !forwarding || !forwarded) return null
+  const forwardSelection = forwardSelectionOf(settings)
+  if (!urls || !forwardPosition || !forwardSelection) return null
   const mapping = createMapping(settings.topics)
   const credentials = credentialsOf(settings)
   await credentials().catch((error) => {
@@ -115,8 +115,8 @@ export async function openBridge(
 
   const outbox = createOutbox({
     log: broker.log,
-    forwarding,
-    forwarded,
+    forwardPosition,
+    forwardSelection,
     window: { messages: connection.pending, bytes: connection.pendingBytes },
     send,
     isConnected: () => uplink.state() === 'connected',
@@ -168,7 +168,7 @@ export async function openBridge(
       wait(CLOSE_MS, null, { signal: timeout.signal }).catch(() => {}),
     ])
     timeout.abort()
-    forwarding?.end()
+    forwardPosition?.end()
   }
 
   return {

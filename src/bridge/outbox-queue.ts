@@ -12,8 +12,8 @@ export type Loss = Exclude<BridgeLoss, 'no_room'>
 
 export interface OutboxQueueOptions {
   readonly log: Pick<BrokerLog, 'read' | 'now'>
-  readonly forwarding: ForwardPosition
-  readonly forwarded: ForwardSelection
+  readonly forwardPosition: ForwardPosition
+  readonly forwardSelection: ForwardSelection
   /** Messages, and bytes of them, that may be unacknowledged; one message may be larger. */
   readonly window: { readonly messages: number; readonly bytes: number }
   /** The delivery is null when it cannot be read. */
@@ -48,17 +48,17 @@ const RETRY_MS = 1_000
 
 /** `stop` ends the wait of `read`. */
 export function createOutboxQueue(
-  { log, forwarding, forwarded, window, onLost, onUnreadable }: OutboxQueueOptions,
+  { log, forwardPosition, forwardSelection, window, onLost, onUnreadable }: OutboxQueueOptions,
   stop: AbortSignal,
 ): OutboxQueue {
-  let readUpTo = forwarding.position()
-  let latest = forwarding.latest()
+  let readUpTo = forwardPosition.position()
+  let latest = forwardPosition.latest()
   let isReading = false
   let messages: Delivery[] = []
   const backlog = createBacklog()
-  forwarding.count(readUpTo, latest).then(backlog.startWith, onUnreadable)
+  forwardPosition.count(readUpTo, latest).then(backlog.startWith, onUnreadable)
 
-  const isWanted = ({ topic, device }: Delivery) => isForwarded(forwarded, topic, device)
+  const isWanted = ({ topic, device }: Delivery) => isForwarded(forwardSelection, topic, device)
 
   return {
     messages: () => messages,
@@ -84,7 +84,7 @@ export function createOutboxQueue(
       isReading = true
       backlog.beginReading()
       try {
-        const page = await log.read({ after: readUpTo, upTo, filters: forwarded.filters })
+        const page = await log.read({ after: readUpTo, upTo, filters: forwardSelection.filters })
         const damaged = page.damaged?.length ?? 0
         for (let count = 0; count < damaged; count++) onLost('damaged', null)
         messages = page.deliveries.filter(isWanted)

@@ -38,7 +38,7 @@ const ENDS_CONNECTIONS = new Error('it closes each connection because of this me
 const RETRY_MS = 1_000
 
 export function createOutbox(options: OutboxOptions): Outbox {
-  const { log, forwarding, window, onLost } = options
+  const { log, forwardPosition, window, onLost } = options
   const stop = new AbortController()
   const queue = createOutboxQueue(options, stop.signal)
   const inFlight = createInFlight()
@@ -66,7 +66,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
   function sendSome(): void {
     if (state === 'failed' && !inFlight.isAwaited()) goBack()
     if (state !== 'sending' || !options.isConnected()) return
-    const isCareful = culprit.isSought(forwarding.position())
+    const isCareful = culprit.isSought(forwardPosition.position())
     const most = isCareful ? 1 : window.messages
     let taken = 0
     for (const delivery of queue.messages()) {
@@ -122,7 +122,8 @@ export function createOutbox(options: OutboxOptions): Outbox {
     const last = inFlight.takeDone()
     const isAll = inFlight.length() === 0 && queue.messages().length === 0
     const position = isAll ? queue.readUpTo() : last?.sequence
-    if (position !== undefined && position > forwarding.position()) forwarding.moveTo(position)
+    if (position !== undefined && position > forwardPosition.position())
+      forwardPosition.moveTo(position)
   }
 
   function firstUnacknowledged(): Delivery | undefined {
@@ -146,7 +147,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     cut(underway) {
       // if messages are sent one at a time, it is the first that is not acknowledged
       const alone = underway === 1 ? firstUnacknowledged()?.sequence : undefined
-      culprit.cut(forwarding.position(), alone ?? null)
+      culprit.cut(forwardPosition.position(), alone ?? null)
     },
     lag() {
       const waiting = queue.length()

@@ -29,7 +29,7 @@ export interface BrokerOptions {
   /** What a client may do, by its device and its client id. */
   readonly accessOf: AccessOf
   /** The part of the log that is forwarded to another broker; only a broker with a disk supports it. */
-  readonly forwarded?: ForwardSelection | null
+  readonly forwardSelection?: ForwardSelection | null
   /** Called with how many messages were deleted for lack of room before they were forwarded. */
   readonly onUnforwarded?: (count: number) => void
 }
@@ -39,7 +39,7 @@ export interface OpenedBroker extends Broker, SessionBroker {
   /** The folder of the store; null for a store in memory. */
   readonly folder: string | null
   /** Null if nothing is forwarded. */
-  readonly forwarding: ForwardPosition | null
+  readonly forwardPosition: ForwardPosition | null
   /** The connection to the broker behind this gateway; null if there is none. */
   readonly uplink: RelayedBroker['uplink'] | null
   /** Known damage of the store; null if there is none. */
@@ -77,9 +77,11 @@ export async function openBroker(
   })
   const { admin, damage } = store
   const { meter, log } = options
-  const forwarding = options.forwarded ? await store.forwarding(options.forwarded) : null
+  const forwardPosition = options.forwardSelection
+    ? await store.openForwardPosition(options.forwardSelection)
+    : null
   const folder = address.kind === 'file' ? address.path : null
-  const ofStore = { admin, folder, forwarding, damage }
+  const ofStore = { admin, folder, forwardPosition, damage }
   if (address.kind !== 'mqtt')
     return { ...openEmbedded({ store, log }), ...ofStore, uplink: null, degraded: () => null }
   const { openRelayed } = await import('./relayed/relayed.ts')
@@ -100,14 +102,14 @@ async function openJournal(
   options: BrokerOptions,
 ): Promise<Journal> {
   if (address.kind !== 'file') return createSilentJournal()
-  const { log, forwarded = null } = options
+  const { log, forwardSelection = null } = options
   const logLimited = createLogLimit()
   return openSqliteJournal(
     address.path,
     {
       fsync,
       retention,
-      forwarded,
+      forwardSelection,
       onUnforwarded(count) {
         options.meter.bridgeLost('no_room', count)
         options.onUnforwarded?.(count)

@@ -22,7 +22,7 @@ const STORED_EVERY_MS = 1_000
 export async function openForwardPosition(
   { journal }: StoreContext,
   log: MessageLog,
-  forwarded: ForwardSelection,
+  forwardSelection: ForwardSelection,
 ): Promise<ForwardPosition> {
   let position =
     log.meta.text('forwarded') === undefined ? log.start() : log.meta.number('forwarded')
@@ -47,7 +47,7 @@ export async function openForwardPosition(
       position = to
       timer ??= setTimeout(write, STORED_EVERY_MS).unref()
     },
-    count: (after, upTo) => journal.count({ after, upTo, forwarded }),
+    count: (after, upTo) => journal.count({ after, upTo, forwardSelection }),
     end() {
       if (timer) write()
     },

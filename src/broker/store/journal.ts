@@ -34,7 +34,7 @@ export interface LateRows extends Omit<LatePage, 'deliveries'> {
 export interface CountRange {
   readonly after: number
   readonly upTo: number
-  readonly forwarded: ForwardSelection
+  readonly forwardSelection: ForwardSelection
 }
 
 /** Stores the changes of the store in order, each group completely or not at all. */

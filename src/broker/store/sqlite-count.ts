@@ -8,7 +8,7 @@ const ROWS_AT_ONCE = 256
 /** Counts in small parts, so that commits can run in between. */
 export async function countForwarded(
   db: DatabaseSync,
-  { after, upTo, forwarded }: CountRange,
+  { after, upTo, forwardSelection }: CountRange,
 ): Promise<number> {
   const next = db.prepare(
     `SELECT number, topic, device FROM log WHERE number > ? AND number <= ?
@@ -21,7 +21,7 @@ export async function countForwarded(
   for (;;) {
     const rows = next.all(reached, upTo) as unknown as [number, string, string | null][]
     for (const [number, topic, device] of rows) {
-      if (isForwarded(forwarded, topic, device)) count += 1
+      if (isForwarded(forwardSelection, topic, device)) count += 1
       reached = number
     }
     if (rows.length < ROWS_AT_ONCE) return count

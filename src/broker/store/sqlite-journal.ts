@@ -17,7 +17,7 @@ const WORKER = new URL(`./sqlite-worker${extname(import.meta.url)}`, import.meta
 export interface JournalOptions extends SqliteOptions {
   readonly retention?: Retention
   /** Messages that are kept until they are forwarded, as long as there is room. */
-  readonly forwarded?: ForwardSelection | null
+  readonly forwardSelection?: ForwardSelection | null
   /** Called with how many messages were deleted for lack of room before they were forwarded. */
   readonly onUnforwarded?: (count: number) => void
   /** Called once the history file of an older gateway has been moved into the log. */
@@ -34,7 +34,7 @@ export async function openSqliteJournal(
   directory: string,
   {
     retention = DEFAULT_RETENTION,
-    forwarded = null,
+    forwardSelection = null,
     onUnforwarded,
     onTakenOver,
     onUnreadable,
@@ -42,7 +42,7 @@ export async function openSqliteJournal(
   }: JournalOptions,
   onOutage?: OnOutage,
 ): Promise<Journal> {
-  const workerData: WorkerData = { ...options, directory, retention, forwarded }
+  const workerData: WorkerData = { ...options, directory, retention, forwardSelection }
   // without this process's own flags, and without Node 24's warning that its SQLite is experimental
   const execArgv = ['--disable-warning=ExperimentalWarning']
   const worker = new Worker(WORKER, { workerData, execArgv, name: 'store' })

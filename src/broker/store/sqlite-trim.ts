@@ -34,11 +34,11 @@ const SWEEP_MS = 1_000
 export function createTrim(
   db: DatabaseSync,
   retention: Retention,
-  forwarded: ForwardSelection | null = null,
+  forwardSelection: ForwardSelection | null = null,
 ): Trim {
   const usage = createLogUsage(db)
   const rowsAfter = createTrimReader(db)
-  const deletions = createTrimDeletions(db, usage, forwarded)
+  const deletions = createTrimDeletions(db, usage, forwardSelection)
   const trimShares = createShareTrim(rowsAfter, deletions, usage, retention, YOUNGEST_MS)
   const topics = createTopicsKept(retention)
   // the messages left up to this number are kept ones

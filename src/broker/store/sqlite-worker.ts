@@ -21,13 +21,13 @@ const HIGHEST_PRIORITY = -20
 
 /** Opens the database, and serves requests at `port` until it is closed. */
 function open(port: MessagePort, options: WorkerData): void {
-  const { directory, fsync, retention, forwarded } = options
+  const { directory, fsync, retention, forwardSelection } = options
   const { db, file, takenOver } = openSqliteFile(directory, options)
   const send = (reply: WorkerReply) => port.postMessage(reply)
   if (takenOver) send({ takenOver })
   const write = new Map<string, StatementSync>()
   for (const [name, sql] of Object.entries(WRITE)) write.set(name, db.prepare(sql))
-  const trim = reading(() => createTrim(db, retention, forwarded))
+  const trim = reading(() => createTrim(db, retention, forwardSelection))
   const tasks = createTasks(db, trim.usage)
   const position = keepPosition(db, directory, file, fsync)
   const clock = createThreadClock()

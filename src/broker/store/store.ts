@@ -110,7 +110,8 @@ export async function openStore({
     isDurable: journal.isDurable,
     admin: journal.admin,
     /** Opens the position up to which the log is forwarded. */
-    forwarding: (forwarded: ForwardSelection) => openForwardPosition(context, log, forwarded),
+    openForwardPosition: (selection: ForwardSelection) =>
+      openForwardPosition(context, log, selection),
     sessions,
     queueing,
     incoming,

@@ -42,12 +42,12 @@ const EVERYTHING = Number.MAX_SAFE_INTEGER
 export function createTrimDeletions(
   db: DatabaseSync,
   usage: LogUsage,
-  forwarded: ForwardSelection | null,
+  forwardSelection: ForwardSelection | null,
 ): TrimDeletions {
   const deleteRow = db.prepare('DELETE FROM log WHERE number = ?')
   const writeMeta = db.prepare('REPLACE INTO meta VALUES (?, ?)')
   const synchronous = Number(db.prepare('PRAGMA synchronous').get()?.synchronous)
-  let forwardedUpTo = forwarded ? readNumber(db, 'forwarded', EVERYTHING) : EVERYTHING
+  let forwardedUpTo = forwardSelection ? readNumber(db, 'forwarded', EVERYTHING) : EVERYTHING
   let goneUpTo: GoneUpTo = {
     trimmed: readNumber(db, 'trimmed', 0),
     thinned: readNumber(db, 'thinned', 0),
@@ -56,7 +56,11 @@ export function createTrimDeletions(
   let batch = createBatch(goneUpTo)
 
   function isAwaited({ number, topic, device }: TrimRow): boolean {
-    return number > forwardedUpTo && forwarded !== null && isForwarded(forwarded, topic, device)
+    return (
+      number > forwardedUpTo &&
+      forwardSelection !== null &&
+      isForwarded(forwardSelection, topic, device)
+    )
   }
 
   function writeGoneUpTo(): void {
@@ -101,7 +105,7 @@ export function createTrimDeletions(
     isAwaited,
     forwardedUpTo: () => forwardedUpTo,
     noteForwarded(upTo) {
-      if (forwarded) forwardedUpTo = upTo
+      if (forwardSelection) forwardedUpTo = upTo
     },
     goneUpTo: () => goneUpTo,
     takeUnforwarded() {

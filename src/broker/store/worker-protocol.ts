@@ -10,7 +10,7 @@ import type { TakenOver } from './sqlite-upgrade.ts'
 export interface WorkerData extends SqliteOptions {
   readonly directory: string
   readonly retention: Retention
-  readonly forwarded: ForwardSelection | null
+  readonly forwardSelection: ForwardSelection | null
 }
 
 /**
