@@ -1,28 +1,18 @@
-import { open, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
+import { readRegularFile } from '../disk/regular-file.ts'
 import { stateOf } from '../disk/state.ts'
 import { codeOf } from '../errors.ts'
 import { type ParsedAcl, parseInSteps } from './parse.ts'
 
 /** Bytes of the largest file. */
 const LARGEST = 256 * 2 ** 20
+/** Bytes that are compared without a pause. */
 const BYTES_AT_ONCE = 2 ** 20
 
-/** The file as it is now. */
-export async function readRegularFile(path: string): Promise<Buffer> {
-  // reading a FIFO would wait for a writer
-  if (!(await stat(path)).isFile()) throw new Error('it is not a regular file')
-  await using file = await open(path)
-  const { size } = await file.stat()
-  if (size > LARGEST) throw new Error(`it has ${size} bytes; at most ${LARGEST} are allowed`)
-  // in pieces into one buffer: readFile would hold up everybody while it joins them
-  const bytes = Buffer.allocUnsafeSlow(size)
-  for (let at = 0; at < size; ) {
-    const { bytesRead } = await file.read(bytes, at, Math.min(BYTES_AT_ONCE, size - at))
-    if (bytesRead === 0) return bytes.subarray(0, at)
-    at += bytesRead
-  }
-  return bytes
+/** The ACL file as it is now. */
+export function readAclFile(path: string): Promise<Buffer> {
+  return readRegularFile(path, LARGEST)
 }
 
 /** Whether two files hold the same bytes. */
@@ -54,7 +44,7 @@ export async function readSettled(
       const { mtimeMs } = await stat(path)
       // absolute, because another machine's clock may have written a time yet to come
       if (Math.abs(Date.now() - mtimeMs) >= QUIET_MS) {
-        const bytes = await readRegularFile(path)
+        const bytes = await readAclFile(path)
         if (state === (await stateOf(path))) return bytes
       }
     } catch (error) {

@@ -3,7 +3,7 @@ import { replaceFile } from '../disk/files.ts'
 import { withLock } from '../disk/lock.ts'
 import { codeOf, messageOf, UsageError } from '../errors.ts'
 import { filterProblem } from '../topic/topic.ts'
-import { readRegularFile } from './acl-file.ts'
+import { readAclFile } from './acl-file.ts'
 import { LF } from './ascii.ts'
 import { filterOf } from './fill-in.ts'
 import { parseAcl } from './parse.ts'
@@ -52,7 +52,7 @@ export async function checkAddition(path: string, addition: Addition): Promise<v
 
 async function read(path: string): Promise<Buffer> {
   try {
-    return await readRegularFile(path)
+    return await readAclFile(path)
   } catch (error) {
     const why = codeOf(error) === 'ENOENT' ? 'no such file' : messageOf(error)
     throw new UsageError(`${path} cannot be read: ${why}`, { cause: error })

@@ -2,7 +2,7 @@ import { setTimeout as pauseFor } from 'node:timers/promises'
 import { stateOf } from '../disk/state.ts'
 import { watchFile } from '../disk/watched-file.ts'
 import { codeOf, messageOf, UsageError } from '../errors.ts'
-import { isSame, parseGently, readRegularFile, readSettled } from './acl-file.ts'
+import { isSame, parseGently, readAclFile, readSettled } from './acl-file.ts'
 import type { AclRules } from './rules.ts'
 
 /** How many `topic` and `pattern` lines are in force now, or why the rules from before still are. */
@@ -129,7 +129,7 @@ type Loaded = { readonly ok: true; readonly rules: AclRules } | Refused
 type Refused = ReloadResult & { readonly ok: false }
 
 async function loadFirst(path: string): Promise<AclRules> {
-  const loaded = await readRegularFile(path).then(
+  const loaded = await readAclFile(path).then(
     (bytes) => loadFrom(path, bytes),
     (error: unknown) => unreadable(path, error),
   )

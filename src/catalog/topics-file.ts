@@ -1,4 +1,4 @@
-import { open, stat } from 'node:fs/promises'
+import { readRegularFile } from '../disk/regular-file.ts'
 import { stateOf } from '../disk/state.ts'
 import { watchFile } from '../disk/watched-file.ts'
 import { UsageError, whyUnreadable } from '../errors.ts'
@@ -108,12 +108,7 @@ export async function loadCatalog(path: string, silenceMs: number | null): Promi
 
 async function read(path: string): Promise<Buffer> {
   try {
-    // a FIFO would wait for its writer
-    if (!(await stat(path)).isFile()) throw new Error('it is not a regular file')
-    await using file = await open(path)
-    const { size } = await file.stat()
-    if (size > LARGEST) throw new Error(`it has ${size} bytes; at most ${LARGEST} are allowed`)
-    return await file.readFile()
+    return await readRegularFile(path, LARGEST)
   } catch (error) {
     throw new CatalogError([`${path} cannot be read: ${whyUnreadable(error)}`], error)
   }

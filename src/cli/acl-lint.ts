@@ -1,4 +1,4 @@
-import { readRegularFile } from '../acl/acl-file.ts'
+import { readAclFile } from '../acl/acl-file.ts'
 import { type Finding, lintAcl } from '../acl/lint.ts'
 import type { KnownUsers } from '../acl/lint-line.ts'
 import { layoutOf } from '../ca/layout.ts'
@@ -41,7 +41,7 @@ async function knownTo(directory: string | undefined): Promise<KnownUsers | null
 
 async function read(file: string): Promise<Buffer> {
   try {
-    return await readRegularFile(file)
+    return await readAclFile(file)
   } catch (error) {
     const why = codeOf(error) === 'ENOENT' ? 'no such file' : messageOf(error)
     throw new UsageError(`${file} cannot be read: ${why}`)
