@@ -1,7 +1,8 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Counter, Gauge } from 'prom-client'
 import { registerDoorMetrics } from './doors.ts'
 import { type Meter, silentMeter } from './meter.ts'
-import { type Exposition, MISNAMED } from './prometheus.ts'
+import { createProcessRegistry } from './process-registry.ts'
+import type { Exposition } from './prometheus.ts'
 
 /** By what certificates are asked for, and what comes of it. */
 const ENROL_RESULTS = ['issued', 'waiting', 'refused', 'failed'] as const
@@ -23,10 +24,8 @@ export interface EnrolMetrics extends Exposition {
 
 /** The metrics of the process with the enrol door, in a Registry of its own. */
 export function createEnrolMetrics({ vias, reasons, waiting }: EnrolMetricsOptions): EnrolMetrics {
-  const registry = new Registry()
+  const registry = createProcessRegistry()
   const registers = [registry]
-  collectDefaultMetrics({ register: registry })
-  for (const name of MISNAMED) registry.removeSingleMetric(name)
   const enrolments = new Counter({
     name: 'wott_enrolments_total',
     help: 'Requests for a certificate on the enrol door, by credential and result.',

@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Gauge } from 'prom-client'
 import type { Ledger } from '../budget/ledger.ts'
 import { createBridgeMetrics, type WatchedBridge } from './bridge.ts'
 import { registerCommandMetrics } from './commands.ts'
@@ -8,6 +8,7 @@ import { registerFileMetrics, registerReloads } from './files.ts'
 import { registerMemoryMetrics } from './memory.ts'
 import type { Meter } from './meter.ts'
 import { registerPresenceMetrics, type WatchedPresence } from './presence.ts'
+import { createProcessRegistry } from './process-registry.ts'
 import { registerPublishMetrics } from './publishes.ts'
 import { registerReadings } from './reading-metrics.ts'
 import type { Readings } from './readings.ts'
@@ -38,20 +39,13 @@ export interface Metrics extends Exposition {
   watchFiles(failures: Readonly<Record<string, () => string | null>>): void
 }
 
-/** Gauges with the name of a counter, which promtool rejects; each is the sum of the one without `_total`. */
-export const MISNAMED = ['handles', 'requests', 'resources'].map(
-  (what) => `nodejs_active_${what}_total`,
-)
-
 /** All metrics of the gateway, in a registry of their own. */
 export function createMetrics(
   readings: Readings,
   build: { version: string; node: string },
 ): Metrics {
-  const registry = new Registry()
+  const registry = createProcessRegistry()
   const registers = [registry]
-  collectDefaultMetrics({ register: registry })
-  for (const name of MISNAMED) registry.removeSingleMetric(name)
 
   new Gauge({
     name: 'wott_build_info',
