@@ -5,6 +5,7 @@ import type { Door } from '../door-table.ts'
 import { GatewayError } from '../errors.ts'
 import { createDeviceDoor } from '../http/device-door.ts'
 import type { App } from '../http/fastify.ts'
+import { createTooLargeLog } from '../http/publish.ts'
 import { identityOf } from '../identity/connection.ts'
 import type { ProxiedSenders } from '../identity/proxy/proxied-senders.ts'
 import { refusalOf } from '../identity/refusals.ts'
@@ -95,12 +96,7 @@ function deviceOptions(config: Config, house: House) {
     maxPayloadBytes: config.publishing.maxPayloadBytes,
     onUpgradeRefused: createUpgradeLog(reports),
     influx: config.influx,
-    onTooLarge: (door: Door, id: string, limit: number) =>
-      reports.warn(
-        `large\0${id}`,
-        { door, device: id, limit },
-        'refused a payload that is too large',
-      ),
+    onTooLarge: createTooLargeLog(reports),
   }
 }
 

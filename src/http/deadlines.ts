@@ -50,11 +50,22 @@ interface Connection {
 }
 
 /** Idle time of a connection after its first request, of either HTTP version. */
-export const KEEP_ALIVE_MS = 72_000
+const KEEP_ALIVE_MS = 72_000
 const SWEEP_MS = 1_000
 /** The time that a late client has to read the refusal before it is cut off. */
 const PARTING_MS = 2_000
 const NO_ERROR = 0
+
+/** Options of an HTTP/1.1 server: Node ends connections whose headers are late, and idle ones. `watchDeadlines` sees to the rest. */
+export function headerDeadlines({ requestTimeoutMs }: Pick<HttpSettings, 'requestTimeoutMs'>) {
+  return {
+    headersTimeout: requestTimeoutMs,
+    // a body may take longer, as long as bytes arrive
+    requestTimeout: 0,
+    connectionsCheckingInterval: SWEEP_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+  }
+}
 
 /** The key under which a request or response holds its exchange: cheaper for each request than a map. */
 const EXCHANGE = Symbol('exchange')

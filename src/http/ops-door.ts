@@ -6,7 +6,7 @@ import type { Door } from '../door-table.ts'
 import { GatewayError } from '../errors.ts'
 import type { Exposition } from '../metrics/prometheus.ts'
 import { APP_OPTIONS, answerErrors, sendProblem } from './app.ts'
-import { type HttpSettings, KEEP_ALIVE_MS, watchDeadlines } from './deadlines.ts'
+import { type HttpSettings, headerDeadlines, watchDeadlines } from './deadlines.ts'
 import type { App } from './fastify.ts'
 import { requestProblem } from './framing.ts'
 import type { AnswerOf, AnswerSchema } from './json-answer.ts'
@@ -39,20 +39,13 @@ export const HEALTH = {
   },
 } as const satisfies AnswerSchema
 
-const CHECK_MS = 1_000
-
 /** `/metrics` for Prometheus, and `/livez` and `/readyz` for orchestrators, over plain HTTP for this machine. */
 export function createOpsDoor(options: OpsDoorOptions): FastifyInstance {
   const { metrics, door, settings, readiness, degradation } = options
   const app = Fastify({
     ...APP_OPTIONS,
     exposeHeadRoutes: true,
-    http: {
-      headersTimeout: settings.requestTimeoutMs,
-      requestTimeout: 0,
-      connectionsCheckingInterval: CHECK_MS,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-    },
+    http: headerDeadlines(settings),
   })
   watchDeadlines(app.server, {
     settings,

@@ -3,6 +3,7 @@ import type { Commands } from '../commands/commands.ts'
 import type { Door } from '../door-table.ts'
 import { GatewayError } from '../errors.ts'
 import type { Meter } from '../metrics/meter.ts'
+import type { Reports } from '../metrics/reports.ts'
 import type { Outcome, Relay } from '../relay/relay.ts'
 import { sendProblem } from './app.ts'
 import { callerOf } from './caller.ts'
@@ -24,6 +25,12 @@ export interface PublishOptions {
   readonly maxPayloadBytes: number
   /** Called for each device whose body or payload is larger than the limit, in bytes. */
   onTooLarge(door: Door, id: string, limit: number): void
+}
+
+/** Logs that a body or payload of a device is larger than the limit. */
+export function createTooLargeLog({ warn }: Pick<Reports, 'warn'>): PublishOptions['onTooLarge'] {
+  return (door, id, limit) =>
+    warn(`large\0${id}`, { door, device: id, limit }, 'refused a payload that is too large')
 }
 
 /** The answer of `POST /topics/{topic}`. */

@@ -15,7 +15,7 @@ import { connectionSenders } from '../identity/senders.ts'
 import type { Trust } from '../identity/trust.ts'
 import type { CutReason } from '../metrics/meter.ts'
 import { expectsContinue } from './continue.ts'
-import { type HttpSettings, KEEP_ALIVE_MS, streamOf, watchDeadlines } from './deadlines.ts'
+import { type HttpSettings, headerDeadlines, streamOf, watchDeadlines } from './deadlines.ts'
 import { noTunnel, requestProblem } from './framing.ts'
 import { createRequestMemory, type HttpMemory } from './memory.ts'
 import { serveWithoutTls } from './plain-server.ts'
@@ -51,8 +51,6 @@ const MAX_STRANGERS_HEADER_BYTES = 16_384
 /** Requests that one HTTP/2 connection may have under way; Node's own default is unlimited. */
 const MAX_STREAMS = 250
 const HANDSHAKE_TIMEOUT_MS = 10_000
-/** How often Node checks for late HTTP/1.1 headers. */
-const CHECK_MS = 1_000
 /** The ALPN protocol that AWS IoT's HTTPS publishers offer beside, or instead of, `http/1.1`. */
 const AWS_PROTOCOL = 'x-amzn-http-ca'
 const PROTOCOLS = ['h2', 'http/1.1', AWS_PROTOCOL]
@@ -82,11 +80,7 @@ export function createHttpServer(options: ServerOptions, handle: Handle): Http2S
     settings: { maxHeaderListSize: maxHeaderBytes, maxConcurrentStreams: MAX_STREAMS },
     streamResetBurst: resetBurst,
     streamResetRate: RESETS.perSecond * (isShared ? SHARED_RESETS : 1),
-    headersTimeout: settings.requestTimeoutMs,
-    // bodies have a deadline of our own, which moves as bytes arrive
-    requestTimeout: 0,
-    connectionsCheckingInterval: CHECK_MS,
-    keepAliveTimeout: KEEP_ALIVE_MS,
+    ...headerDeadlines(settings),
     // checked below, where the answer can be a problem
     requireHostHeader: false,
   }

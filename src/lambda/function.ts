@@ -15,6 +15,7 @@ import { createGate } from '../http/gate.ts'
 import { createMemoryGuards } from '../http/memory-guards.ts'
 import { notLiveRoutes } from '../http/not-live.ts'
 import { problemAnswer } from '../http/problem.ts'
+import { createTooLargeLog } from '../http/publish.ts'
 import { createTrustLog } from '../identity/trust-log.ts'
 import { openDeviceTrust } from '../identity/trust-source.ts'
 import { silentMeter } from '../metrics/meter.ts'
@@ -98,12 +99,7 @@ export async function openFunction(config: Config, log: Logger): Promise<Gateway
       maxPollWaitSeconds: config.commands.maxPollWaitSeconds,
       maxPayloadBytes: config.publishing.maxPayloadBytes,
       influx: config.influx,
-      onTooLarge: (door, id, limit) =>
-        reports.warn(
-          `large\0${id}`,
-          { door, device: id, limit },
-          'refused a payload that is too large',
-        ),
+      onTooLarge: createTooLargeLog(reports),
     },
     notLiveRoutes,
   )
