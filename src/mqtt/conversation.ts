@@ -41,7 +41,7 @@ export function createConversation(client: Client, world: MqttWorld, hooks: Hook
     return receiver
   }
 
-  /** Keeps nothing, so each packet has its own. */
+  /** A new one for each packet, because it has no state. */
   function subscriptions(): SubscriptionHandler {
     return createSubscriptionHandler(client, world, sendRetained)
   }
@@ -54,8 +54,8 @@ export function createConversation(client: Client, world: MqttWorld, hooks: Hook
 
   /** Reads nothing more until `work` is done. */
   function inTurn(work: Promise<void>): void {
-    const goOn = client.hold()
-    work.then(goOn, hooks.onError)
+    const resume = client.hold()
+    work.then(resume, hooks.onError)
   }
 
   function take(packet: ClientPacket): void {

@@ -45,7 +45,7 @@ class ChunkFrames implements Frames {
   #limit: number
   #isShortest = false
   #state: 'type' | 'length' | 'body' = 'type'
-  // what is still to be read: the rest of the chunk, then `#turned` from its end, then `#pushed`
+  // still to be read: the rest of `#chunk`, then `#turned` from its last to its first, then `#pushed`
   #chunk = EMPTY
   #at = 0
   #turned = NOTHING

@@ -13,26 +13,26 @@ export interface ReaderOptions {
   /** Milliseconds until the first packet has to be there, and that any packet may take to arrive. */
   readonly connectTimeoutMs: number
   readonly packetTimeoutMs: number
-  /** Counts what has come of packets that are not whole, or that wait. */
+  /** Counts the bytes of packets that are incomplete, or wait for their turn. */
   readonly held: Pick<Hold, 'resize'>
   /** As `Turns` has them, for the device. */
   enter(work: () => void): void
   isOver(): boolean
   onFrame(frame: Frame): void
   onError(error: unknown, bound?: CutReason): void
-  /** Called when the client has ended its side, and no packet of it waits for its turn. */
+  /** Called once the client has ended its side, and none of its packets waits for its turn. */
   onEnd(): void
 }
 
-/** Reads one stream packet by packet, each when the one before is dealt with and the device's turn has come. */
+/** Reads a stream packet by packet: each once the one before is handled and it is the device's turn. */
 export interface PacketReader {
-  /** Reads nothing until the returned function is called, which may be done once; holds add up. */
+  /** Pauses reading until the returned function is called. Several holds add up. */
   hold(): () => void
   /** CONNECT is accepted: larger packets may come. */
   connected(version: Version): void
   /** What still comes is discarded. */
   stop(): void
-  /** Whether the client has ended its side, and packets of it wait for their turn. */
+  /** Whether the client has ended its side, but some of its packets wait for their turn. */
   isFinishing(): boolean
   /** When the client was last heard, on the clock of `performance.now()`; now, while it is not read from. */
   lastHeard(): number
@@ -52,9 +52,9 @@ class StreamReader implements PacketReader {
   #hasEnded = false
   #lastHeard = performance.now()
   #packets = 0
-  // for the packet with this number, which has begun to arrive
-  #timedPacket = 0
+  // of the packet with the number `#timedPacket`, which has begun to arrive
   #timer: NodeJS.Timeout
+  #timedPacket = 0
 
   constructor(stream: Duplex, options: ReaderOptions) {
     this.#stream = stream
@@ -88,7 +88,7 @@ class StreamReader implements PacketReader {
     this.#state = 'waiting'
     this.#options.enter(() => this.#readSlice())
     if (!this.#isIn('waiting')) return
-    this.#time()
+    this.#updateTimer()
     this.#countHeld()
   }
 
@@ -110,8 +110,8 @@ class StreamReader implements PacketReader {
     if (this.#isIn('stopped')) return
     this.#state = 'reading'
     if (hasMore) this.#read()
-    this.#time()
-    this.#goOn()
+    this.#updateTimer()
+    this.#resume()
     this.#end()
   }
 
@@ -140,16 +140,16 @@ class StreamReader implements PacketReader {
 
   #pause(): void {
     this.#stream.pause()
-    // a packet that has begun waits for us now
-    if (this.#state !== 'in a packet') this.#time()
+    // a packet that has begun to arrive waits for the gateway now
+    if (this.#state !== 'in a packet') this.#updateTimer()
   }
 
-  #goOn(): void {
+  #resume(): void {
     if (!this.#isHeld() && this.#stream.isPaused()) this.#stream.resume()
   }
 
-  /** A packet that has begun has its time to arrive; each further byte does not give it more. */
-  #time(): void {
+  /** Starts or stops the timer of a packet that has begun to arrive. Further bytes do not give the packet more time. */
+  #updateTimer(): void {
     if (this.#packets === 0) return
     if (this.#isHeld() || !this.#frames.isPartial()) {
       clearTimeout(this.#timer)
@@ -162,27 +162,27 @@ class StreamReader implements PacketReader {
   }
 
   /** Reports that CONNECT, or the rest of a packet, has not come in time. */
-  fail(): void {
+  failLate(): void {
     this.#options.onError(...(this.#packets === 0 ? lateConnect() : latePacket()))
   }
 
   hold(): () => void {
     this.#holds += 1
     this.#pause()
-    let isLetGo = false
+    let isReleased = false
     return () => {
-      if (isLetGo) return
-      isLetGo = true
-      this.#letGo()
+      if (isReleased) return
+      isReleased = true
+      this.#release()
     }
   }
 
-  #letGo(): void {
+  #release(): void {
     this.#holds -= 1
     if (this.#holds > 0 || this.#state === 'stopped') return
     this.#lastHeard = performance.now()
     this.#read()
-    this.#goOn()
+    this.#resume()
   }
 
   connected(version: Version): void {
@@ -205,7 +205,7 @@ class StreamReader implements PacketReader {
 }
 
 function tooSlow(reader: StreamReader): void {
-  reader.fail()
+  reader.failLate()
 }
 
 function lateConnect(): [ProtocolError, CutReason] {

@@ -9,17 +9,17 @@ export interface Stall {
   stop(): void
 }
 
-export function createStall(client: Client, ms: number): Stall {
+export function createStall(client: Client, stallMs: number): Stall {
   let timer: NodeJS.Timeout | undefined
 
   function check(): void {
-    const left = ms - client.wire.quiet()
+    const left = stallMs - client.wire.quietMs()
     timer = left > 0 ? setTimeout(check, left).unref() : undefined
     if (left > 0) return
     client.fail(
       new ProtocolError(
         Reason.quotaExceeded,
-        `read nothing for ${ms / 1000} seconds (WOTT_STREAM_STALL)`,
+        `read nothing for ${stallMs / 1000} seconds (WOTT_STREAM_STALL)`,
       ),
       'slow_reader',
     )
@@ -27,7 +27,7 @@ export function createStall(client: Client, ms: number): Stall {
 
   return {
     behind() {
-      if (client.isOpen() && client.wire.waiting() > 0) timer ??= setTimeout(check, ms).unref()
+      if (client.isOpen() && client.wire.waiting() > 0) timer ??= setTimeout(check, stallMs).unref()
     },
     stop() {
       clearTimeout(timer)

@@ -8,8 +8,8 @@ export interface Wire {
   waiting(): number
   /** Whether there is room in memory for more, where much waits already. */
   hasRoom(): boolean
-  /** Milliseconds for which something has waited and the system has taken nothing. */
-  quiet(): number
+  /** For how long something has waited without the system taking anything, in milliseconds. */
+  quietMs(): number
   write(bytes: Buffer): void
   /** Writes everything, and ends the stream. */
   end(): void
@@ -31,9 +31,9 @@ export interface WireOptions {
 
 /** This many bytes do not wait for the end of the turn, and go to the stream as one write. */
 const PIECE_BYTES = 65_536
-/** Writes that the stream has at once: each that it is done with shows that the client still takes something. */
+/** Writes that the stream has at the same time: each that completes shows that the client still takes something. */
 const MOST_WRITES = 2
-/** So many small pieces become one: each takes a hundred bytes besides its own. */
+/** When this many small pieces wait they are joined into one, because each takes a hundred bytes besides its own. */
 const FOLDED = 64
 /**
  * Milliseconds between two writes to a client while work waits: a write of many packets costs little more than one of a single
@@ -61,7 +61,7 @@ class StreamWire implements Wire {
   readonly #now: () => number
   #gathered = NOTHING
   #gatheredBytes = 0
-  // what the stream is not given before it is done with a write
+  // what the stream gets after it has completed a write
   #later = NOTHING
   #laterBytes = 0
   #unfolded = 0
@@ -88,7 +88,7 @@ class StreamWire implements Wire {
     return bytes < PIECE_BYTES || this.#options.held.fits(bytes + PIECE_BYTES)
   }
 
-  quiet(): number {
+  quietMs(): number {
     return this.#now() - this.#lastTaken
   }
 
