@@ -15,11 +15,11 @@ export const PARTS: Readonly<Record<string, Part>> = {
     file: 'http.ts',
     // QoS 0 and 1 cost the same in memory, so HTTP/2 is measured with one of them
     args: [
-      ...['--rounds', '5', '--seconds', '0.5', '--only'],
+      ...['--rounds', '9', '--seconds', '0.5', '--only'],
       'h1-q0-1,h1-q0-64,h1-q1-1,h1-q1-64,h2-q1-1,h2-q1-64',
     ],
     short: ['--rounds', '1', '--seconds', '0.3', '--only', 'h1-q0-64,h2-q1-1'],
-    minutes: 1.2,
+    minutes: 2,
   },
   load: {
     title: 'POST at 70 % of the capacity of a core, compared with a bare Fastify',
