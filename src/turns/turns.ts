@@ -1,15 +1,15 @@
 import { createRanks } from './ranks.ts'
 
 /**
- * Shares the event loop among devices. Who has not used up its share works at once; the others take turns, a slice each, and
- * all of them together leave most of each turn of the event loop to whoever comes next.
+ * Shares the event loop among devices. A device that has not used up its share works at once. The others take turns, a slice each,
+ * and all of them together leave most of each turn of the event loop to the rest.
  */
 export interface Turns {
   /**
-   * Calls `work` now where `key` is within its share and nothing of it waits, otherwise when its turn comes. Work that goes on
-   * after `work` has returned is announced as `least`, in milliseconds.
+   * Calls `work` now if the device `key` is within its share and nothing of it waits, otherwise when its turn comes. `leastMs` is
+   * charged at least, where only a part of the work is done when `work` returns.
    */
-  enter(key: string, work: () => void, least?: number): void
+  enter(key: string, work: () => void, leastMs?: number): void
   /** Whether the slice of the work that is being done is over: the rest of it has to enter again. */
   isOver(): boolean
   /** Whether work waits for its turn. */
@@ -26,20 +26,20 @@ const TURN_MS = 2
 const AT_ONCE_MS = 10
 /** The same while somebody waits: a device that does so little never does. */
 const LITTLE_MS = 2
-/** Of one piece of work: longer is no work, but the system's other programs or the garbage collector. */
+/** The most that is charged for one piece of work: the rest was time of other programs or of the garbage collector. */
 const MOST_CHARGED_MS = 4
 /** The part of the time that a device may work without waiting for its turn. */
 const SHARE = 0.1
-/** The part of the time that those who wait divide among them, where that is less for each. */
+/** The part of the time that all who wait share, where that is less for each of them. */
 const SHARE_OF_ALL = 0.25
-/** What a device did while nobody else wanted anything is held against it no longer than this divided by its share. */
+/** The most that a device can owe, so that it waits no longer than this divided by its share, whatever it did while it was alone. */
 const MOST_DEBT_MS = 20
 /** Sweeping costs the size of the map, so it waits until the map has doubled since the last time. */
 const SWEEP_FROM = 1000
 
 interface Piece {
   readonly work: () => void
-  readonly least: number
+  readonly leastMs: number
 }
 
 /** What one device has done, and what of it waits. */
@@ -100,18 +100,18 @@ export function createTurns(
     account.used = allowed + Math.min(MOST_DEBT_MS, debtOf(account) + ms)
   }
 
-  /** Returns the milliseconds that it took. */
-  function begin(account: Account, { work, least }: Piece): number {
+  /** Does the work, and returns how many milliseconds it took. */
+  function run(account: Account, { work, leastMs }: Piece): number {
     const before = working
     const started = now()
     working = { account, until: started + SLICE_MS }
-    let spent = least
+    let spent = leastMs
     try {
       work()
     } finally {
       working = before
       const time = now()
-      spent = Math.max(least, time - started)
+      spent = Math.max(leastMs, time - started)
       charge(account, Math.min(spent, MOST_CHARGED_MS), time)
     }
     return spent
@@ -152,7 +152,7 @@ export function createTurns(
     const { line } = account
     let spent = 0
     try {
-      while (spent < SLICE_MS && line.length > 0) spent += begin(account, line.shift() as Piece)
+      while (spent < SLICE_MS && line.length > 0) spent += run(account, line.shift() as Piece)
     } finally {
       if (line.length > 0) join(account)
       else {
@@ -169,12 +169,12 @@ export function createTurns(
     return debtOf(account) < (waiting === 0 ? AT_ONCE_MS : LITTLE_MS)
   }
 
-  function enter(key: string, work: () => void, least = 0): void {
+  function enter(key: string, work: () => void, leastMs = 0): void {
     const account = accountOf(key)
-    const piece = { work, least }
-    // part of what it does just now
-    if (working?.account === account && least === 0 && !isOver()) work()
-    else if (mayGoAtOnce(account)) begin(account, piece)
+    const piece = { work, leastMs }
+    // part of the work that the device does now
+    if (working?.account === account && leastMs === 0 && !isOver()) work()
+    else if (mayGoAtOnce(account)) run(account, piece)
     else wait(account, piece)
   }
 
