@@ -10,18 +10,19 @@ import { MOST_EFFORT } from './to-tables.ts'
 import { createUserSections, type UserSections } from './user-sections.ts'
 import { toUsers } from './users.ts'
 
+/** The rules of a file, or the errors in it. */
 export type ParsedAcl =
   | { readonly ok: true; readonly rules: AclRules }
   | { readonly ok: false; readonly errors: readonly AclError[] }
 
-/** Reads an ACL file as Mosquitto 2.0 does; one bad line and there are no rules, but the bad lines are named. */
+/** Reads an ACL file as Mosquitto 2.0 does. If any line is bad there are no rules, but an error for each bad line. */
 export function parseAcl(bytes: Uint8Array): ParsedAcl {
   return finish(parseInSteps(Buffer.from(bytes)))
 }
 
-/** Bytes of the file that one step reads, a longer line aside. */
+/** Bytes of the file that one step reads; a longer line is read in one step, too. */
 const BYTES_A_STEP = 16_384
-// what a line costs even if it is empty
+// added to the bytes of each line, as even an empty one takes time
 const BYTES_A_LINE = 64
 const MOST_ERRORS = 1000
 
@@ -30,9 +31,10 @@ export function* parseInSteps(file: Buffer): Steps<ParsedAcl> {
   const errors: AclError[] = []
   const anonymous: Rule[] = []
   const patterns: Rule[] = []
-  const owned = createUserSections(file)
+  const sections = createUserSections(file)
   const hasNul = yield* holdsNul(file)
-  let own: Pick<UserSections, 'push'> | Rule[] = anonymous
+  // where the rules of `topic` lines go: to the clients without a name until the first `user` line
+  let current: Pick<UserSections, 'push'> = anonymous
   let size = 0
   let work = 0
   for (const line of linesOf(file)) {
@@ -51,11 +53,11 @@ export function* parseInSteps(file: Buffer): Steps<ParsedAcl> {
       break
     }
     if (statement.kind === 'user') {
-      owned.begin(statement.name, statement.end)
-      own = isName(file, statement) ? owned : NOBODY
+      sections.begin(statement.name, statement.end)
+      current = isName(file, statement) ? sections : NOBODY
     } else {
       size += 1
-      const list = statement.kind === 'pattern' ? patterns : own
+      const list = statement.kind === 'pattern' ? patterns : current
       list.push(statement.rule)
     }
   }
@@ -66,7 +68,7 @@ export function* parseInSteps(file: Buffer): Steps<ParsedAcl> {
     file,
     size,
     anonymous: anonymous.length > 0 ? yield* toRuleSet(file, anonymous, false) : null,
-    users: yield* toUsers(file, owned),
+    users: yield* toUsers(file, sections),
     patterns: patterns.length > 0 ? yield* toRuleSet(file, patterns, true) : null,
   }
   const error = effortFault([rules.users.slowest, rules.anonymous], rules.patterns)
@@ -83,7 +85,7 @@ function* holdsNul(file: Buffer): Steps<boolean> {
   return false
 }
 
-/** Why some decision could hold up everybody, or null. */
+/** The error that one decision could take too long for everybody else; null if none can. */
 function effortFault(
   owned: readonly (RuleSet | null)[],
   patterns: RuleSet | null,
@@ -104,6 +106,7 @@ function unreadFault({ number }: AclLine): AclError {
   return { line: number, column: 1, code: 'too_many_errors', message }
 }
 
+/** Drops what it gets. */
 const NOBODY: Pick<UserSections, 'push'> = { push: () => {} }
 
 // a name that is not UTF-8 is nobody's: decoded, it could be taken for another one

@@ -12,7 +12,7 @@ export interface UserSections {
   /** Begins a section. The name of its user is in the file from `name` to `end`. */
   begin(name: number, end: number): void
   /** Adds a rule to the section that was begun last. */
-  push(rule: Rule): void
+  push(rule: Rule): unknown
   /** The name of the section's user. */
   nameOf(section: number): string
   /** Compares the name of the section's user with `name` by bytes: negative if it comes first. */

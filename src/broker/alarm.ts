@@ -10,7 +10,7 @@ const GATHERED_MS = 50
 /** The longest wait before the clock is read again: it may have been changed, and Node's timers cannot wait for months. */
 const LONGEST_MS = 60_000
 
-/** One timer for all sessions. `runDue` handles what is due and returns the next time, or Infinity. */
+/** One timer for many things. `runDue` handles what is due and returns the next time, or Infinity. */
 export function createAlarm(runDue: () => number, now: () => number): Alarm {
   let timer: NodeJS.Timeout | undefined
   let due = Number.POSITIVE_INFINITY
