@@ -4,9 +4,9 @@ interface DoorTraits {
   readonly process: 'serve' | 'enrol'
   readonly hasTls: boolean
   readonly speaksHttp: boolean
-  /** By itself or over WebSocket; whoever may do so may publish. */
+  /** Directly or over WebSocket. Clients of such a door may publish. */
   readonly speaksMqtt: boolean
-  /** Whether it answers requests of those who have not said who they are. */
+  /** Whether it answers requests without a certificate or session. */
   readonly takesStrangers: boolean
   /** Whether it may be behind a TCP load balancer that speaks the PROXY protocol. */
   readonly takesBalancers: boolean

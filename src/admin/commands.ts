@@ -4,11 +4,13 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { AdminCommands } from './socket.ts'
 
+/** The store, as commands see it. */
 export interface Administered {
   info(): Promise<unknown>
   backup(file: string): Promise<void>
 }
 
+/** What commands can ask of a gateway. */
 export interface Administration {
   /** When devices last published, by WoTT ID, in milliseconds since the Unix epoch. */
   lastSeen(): ReadonlyMap<string, number>
@@ -18,7 +20,7 @@ export interface Administration {
 
 const COPY = /^backup-[\da-f]+\.sqlite(-journal)?$/
 
-/** What a running gateway does when it is asked. */
+/** The commands that a running gateway carries out for `wott-gateway`. */
 export function createAdminCommands({ lastSeen, clients }: Administration): AdminCommands {
   return {
     seen: async () => Object.fromEntries(lastSeen()),
@@ -26,7 +28,7 @@ export function createAdminCommands({ lastSeen, clients }: Administration): Admi
   }
 }
 
-/** Further commands of a gateway with a store. A copy of the store is made in `folder`, and whoever asked moves it away. */
+/** Further commands of a gateway with a store. `backup` copies the store into `folder`; its caller moves the copy away. */
 export function createStoreCommands(
   folder: string,
   store: Administered,

@@ -8,12 +8,12 @@ export type HeaderFault = 'missing' | 'version' | 'malformed' | 'too_long'
 
 export type ProxyHeader =
   | { readonly fault: HeaderFault }
-  /** Bytes of the header; null where it names nobody, as for the balancer's own checks: then the socket's own address holds. */
+  /** `length`: bytes of the header. `client` is null for a balancer's own checks: the address of the socket is used then. */
   | { readonly fault: null; readonly length: number; readonly client: ClientAddress | null }
 
 /** The longest line of version 1, with its end ("PROXY protocol" §2.1). */
 const MAX_V1_BYTES = 107
-/** What §2.2 asks a receiver of version 2 to take; a header that says more is not waited for. */
+/** Bytes that §2.2 requires a receiver of version 2 to accept; a longer header is refused. */
 const MAX_V2_BYTES = 536
 const V1_START = Buffer.from('PROXY ')
 const V2_START = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')

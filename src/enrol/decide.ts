@@ -85,7 +85,7 @@ function isNameOf(name: string, id: string): boolean {
 
 function byCertificate(held: IssuedEntry, via: Via, state: EnrolState, now: number): Decision {
   const { id } = held
-  // whoever has stolen the gateway's key could impersonate it for ever
+  // otherwise a thief of the gateway's key could renew its certificate for ever
   if (id === GATEWAY_ID)
     return refuse(
       'certificate_unknown',

@@ -20,7 +20,7 @@ export interface FreshnessOptions {
   readonly reports: Pick<Reports, 'log' | 'logLimited'>
 }
 
-/** What the gateway itself says of devices: their status topics, and what it announces to Home Assistant. */
+/** What the gateway itself publishes about devices: their status topics, and their discovery by Home Assistant. */
 export interface Freshness extends WatchedPresence {
   close(): Promise<void>
 }
@@ -90,14 +90,14 @@ export async function openFreshness(
             'cannot read yet when devices were last heard',
           ),
         )
-        // what is heard now is said all the same
+        // what is heard from now on is published without waiting for that
         own.start()
         await pause(RETRY_MS, null, { ref: false, signal: closing.signal }).catch(() => {})
       }
     own.start()
   }
 
-  // another broker is not asked for what nobody wants to know
+  // unused statuses on another broker are not worth a request
   const restored = isUsed || !broker.uplink ? restore() : Promise.resolve()
   return {
     *topics() {

@@ -83,7 +83,7 @@ export interface DeviceTrustSource extends Pick<WatchedFile, 'reloadIfChanged' |
   readonly current: DeviceTrust
 }
 
-/** Loads what devices are verified by. It is read again, if it has changed, whenever somebody asks for a look. */
+/** Loads the CA and revocation lists that devices are verified by. `reloadIfChanged` reads them again if they have changed. */
 export async function openDeviceTrust(
   files: AuthorityFiles,
   onReload: TrustOptions['onReload'],

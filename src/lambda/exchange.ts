@@ -3,7 +3,7 @@ import { type Duplex, duplexPair } from 'node:stream'
 import type { EventRequest } from './event.ts'
 import type { HttpAnswer } from './result.ts'
 
-/** What a request is to an HTTP server that speaks with nobody but us. */
+/** The parts of an event that are sent to the HTTP server. */
 export type ExchangedRequest = Pick<EventRequest, 'method' | 'url' | 'headers' | 'body' | 'address'>
 
 /** Headers that are not forwarded: hop-by-hop (RFC 9110 §7.6.1), `content-length`, which is set again here, and `expect`, whose 100 would never come. */

@@ -126,7 +126,7 @@ export async function openFunction(config: Config, log: Logger): Promise<Gateway
   return { answer, ready, [Symbol.asyncDispose]: () => running.disposeAsync() }
 }
 
-/** The files that decide who may do what, which are looked at when a request comes: a frozen process has no timers. */
+/** The ACL file and the CA. They are checked for changes with each request, because a frozen process has no timers. */
 async function openFiles(config: Config, log: Logger) {
   const acl = await openAcl(config.access.aclFile, {
     watch: false,
@@ -161,7 +161,7 @@ function failed(error: unknown, log: Logger): HttpAnswer {
   }
 }
 
-/** Of what Node says of a request that HTTP cannot carry. */
+/** Node's error codes for a request that HTTP cannot carry. */
 const UNSPEAKABLE: ReadonlySet<string | undefined> = new Set([
   ...['ERR_INVALID_CHAR', 'ERR_INVALID_HTTP_TOKEN', 'ERR_UNESCAPED_CHARACTERS'],
 ])

@@ -64,7 +64,7 @@ export function createPatientBroker(broker: Broker, options: PatientBrokerOption
       },
       async retained(filter) {
         await whenReady()
-        // nobody follows the broker while the machine is frozen, so nothing that is known here is sure
+        // asked of the broker each time: a frozen machine misses changes
         const found = await uplink.retained(filter)
         return found.map((message) => ({ ...message, sequence: 0 }))
       },

@@ -19,13 +19,13 @@ export interface Result {
   readonly isBase64Encoded: boolean
 }
 
-/** Of one connection (RFC 9110 §7.6.1), or written anew by whoever passes the answer on. */
+/** Headers of one connection (RFC 9110 §7.6.1), and those that the service sets again. */
 const NOT_PASSED_ON: ReadonlySet<string> = new Set([
   ...['connection', 'keep-alive', 'transfer-encoding'],
   ...['content-length', 'date'],
 ])
 
-/** Writes an answer in the format that whoever sent the event reads. */
+/** Writes an answer in the format of the service that sent the event. */
 export function toResult({ status, headers, body }: HttpAnswer, format: ResultFormat): Result {
   const isText = isUtf8(body)
   const lists = Object.entries(headers).flatMap(([name, value]) =>

@@ -100,7 +100,7 @@ export const UNIDENTIFIED = [
   'headers_too_large',
 ] as const
 
-/** Why a message from the other broker is delivered to nobody: the gateway itself would have refused it. */
+/** Why a message from the other broker is dropped: the gateway would have refused it from a device, too. */
 export const UPLINK_DROPS = ['topic_invalid', 'too_large'] as const
 export type UplinkDrop = (typeof UPLINK_DROPS)[number]
 

@@ -51,7 +51,7 @@ export function toRefusal(
   return packets.find(({ length }) => length <= mostBytes) ?? null
 }
 
-/** What is said of a client, as a sentence to it. */
+/** Makes the end of a sentence about a client a sentence. */
 export function asSentence(message: string): string {
   return `The client ${message.replace(/\.$/, '')}.`
 }

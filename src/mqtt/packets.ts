@@ -85,7 +85,7 @@ export interface Unsubscribe {
 export interface Disconnect {
   readonly type: 'disconnect'
   readonly reason: number
-  /** Null where it is not said. */
+  /** Null where the packet does not have it. */
   readonly sessionExpiry: number | null
 }
 

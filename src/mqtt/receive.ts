@@ -74,11 +74,11 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
       return
     }
     meter.publishDelayed(door)
-    const goOn = client.hold()
+    const resume = client.hold()
     function go(): void {
       leaveLine = null
       take(packet)
-      goOn()
+      resume()
     }
   }
 
@@ -119,14 +119,14 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
 
   /** A DUP is neither authorised nor counted again, and acknowledged only once the first is stored [MQTT-4.3.3-10]. */
   function repeat(packet: Publish, arrival: Arrival): void {
-    const goOn = client.hold()
+    const resume = client.hold()
     Promise.resolve(arrival.stored)
       .then(() => {
         if (!client.isOpen()) return
         if (session.arrivals.get(packet.packetId) === arrival)
           answers.give(acknowledgement(packet, Reason.success))
         else admit(packet)
-        goOn()
+        resume()
       })
       .catch(cannotServe)
   }

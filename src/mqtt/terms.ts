@@ -72,7 +72,7 @@ export function toTerms(connect: Connect, settings: Config['mqtt'], abilities: A
   }
 }
 
-/** What CONNACK has to say of the terms to an MQTT 5 client. */
+/** The properties of CONNACK that tell an MQTT 5 client where the terms differ from what it asked for. */
 export function toConnackProperties(
   terms: Terms,
   settings: Config['mqtt'],

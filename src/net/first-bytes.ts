@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 
-/** What the first bytes of a connection say, and how many of them whoever comes next does not see; null: more are needed. */
+/** What the first bytes of a connection mean, and how many of them the next reader does not get; null while more are needed. */
 export type Decide<T> = (bytes: Buffer) => { readonly taken: number; readonly says: T } | null
 
 /** Bytes that came before the connection was closed, or the deadline had passed. */

@@ -68,7 +68,7 @@ export async function openPresence(options: PresenceOptions): Promise<Presence> 
       if (isEmptied) forgetCleared(topic)
       return
     }
-    // whoever empties a retained topic need not be the device
+    // any client may empty a retained topic, so this is no sign of the device
     if (isEmptied) return
     const known = watch.last?.device === device ? watch.last : heard.get(device, topic)
     if (known) noteAgain(known, watch, delivery)

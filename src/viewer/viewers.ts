@@ -64,7 +64,7 @@ export async function openViewers(
   // sessions that logged out, and are still in the book: the disk may be full
   const loggedOut = new Set<string>()
   let retryAt = 0
-  // whose view is being stored: one at a time, so that nobody keeps the disk busy
+  // viewers whose view is being stored: one write each at a time, so that none keeps the disk busy
   const keeping = new Set<string>()
   const { book, change, reloadIfChanged, failure, close } = followBook(path, {
     onOutage,

@@ -71,7 +71,7 @@ export function createApart(options: ApartOptions): Apart {
     }
     if (isClosed()) return
     state = 'idle'
-    release = startTimer(() => void letGo(), releaseMs).unref()
+    release = startTimer(() => void disconnect(), releaseMs).unref()
   }
 
   const isClosed = () => state === 'closed'
@@ -103,7 +103,7 @@ export function createApart(options: ApartOptions): Apart {
     }
   }
 
-  async function letGo(): Promise<void> {
+  async function disconnect(): Promise<void> {
     const old = uplink
     uplink = null
     await old?.close()
@@ -138,7 +138,7 @@ export function createApart(options: ApartOptions): Apart {
     async close() {
       state = 'closed'
       clearTimeout(release)
-      await letGo()
+      await disconnect()
     },
   }
 }

@@ -90,7 +90,7 @@ export function createRetainedReader(options: RetainedReaderOptions): RetainedRe
       reading = []
     }
     isRunning = false
-    release = startTimer(() => void letGo(), releaseMs).unref()
+    release = startTimer(() => void disconnect(), releaseMs).unref()
   }
 
   async function readAll(from: Uplink, all: readonly Asked[]): Promise<void> {
@@ -115,7 +115,7 @@ export function createRetainedReader(options: RetainedReaderOptions): RetainedRe
     await from.unsubscribe(filters.filter((filter) => !refused.has(filter)))
   }
 
-  async function letGo(): Promise<void> {
+  async function disconnect(): Promise<void> {
     const old = uplink
     uplink = null
     await old?.close()
@@ -138,7 +138,7 @@ export function createRetainedReader(options: RetainedReaderOptions): RetainedRe
       isClosed = true
       clearTimeout(release)
       for (const { done } of [...waiting, ...reading]) done.reject(unavailable('it is closed'))
-      await letGo()
+      await disconnect()
     },
   }
 }

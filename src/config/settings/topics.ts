@@ -3,7 +3,7 @@ import { orOff } from '../values/parse.ts'
 import { integer, path, secondsAsMs } from '../values/plain.ts'
 import { topicName, topicOfDevice } from '../values/topics.ts'
 
-/** What the gateway says of topics: `config.topics`. */
+/** What the gateway publishes about topics: `config.topics`. */
 export const TOPICS_SETTINGS = section('Topics that fall silent, and Home Assistant', 'topics.md', {
   file: setting(
     'topicsFile',

@@ -2,7 +2,7 @@ import { GatewayError, messageOf } from '../../errors.ts'
 import { readBlocks } from '../../x509/pem.ts'
 import { MOST_CERTIFICATES, notPassedOn, tooMany, unreadableHeader } from './format.ts'
 
-/** Nothing else: whoever passes a certificate on has no reason to send text, or a key, with it. */
+/** Only certificates: a proxy has no reason to send text, or a key, with them. */
 const CERTIFICATES =
   /^(?:-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\r\n]+-----END CERTIFICATE-----[\r\n]*)+$/
 
@@ -34,11 +34,11 @@ export function unescaped(text: string): string | null {
   }
 }
 
-/** What nginx found out about the certificate. */
+/** Results of nginx's check of the certificate. */
 const VERIFIED = 'SUCCESS'
 const NONE = 'NONE'
 
-/** Why what nginx says of the certificate is not enough; null where it is. */
+/** Why the result of nginx's own check is not enough; null where it is. */
 export function verifyProblem(verify: string | undefined): GatewayError | null {
   if (verify === VERIFIED) return null
   if (verify === undefined || verify === NONE) return notPassedOn()

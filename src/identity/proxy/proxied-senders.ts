@@ -54,7 +54,7 @@ interface Known {
   readonly ended: AbortController
 }
 
-/** A chain that was refused: whoever sends it again costs no signature. */
+/** A chain that was refused, remembered so that it costs no signature check when it is sent again. */
 interface Refused {
   readonly error: GatewayError
   readonly trust: object
@@ -62,14 +62,14 @@ interface Refused {
 }
 
 const SWEEP_MS = 1000
-/** Longer without a request, and a device is taken for gone. */
+/** A device without a request for this long counts as gone. */
 const GONE_MS = 60_000
 const CHECKED_AT_ONCE = 100
 const MOST_REFUSED = 1000
-/** A refusal may be for the time alone, which goes on. */
+/** How long a refusal is remembered: a certificate may become valid in time. */
 const REFUSED_MS = 10_000
 
-/** Where the answer is kept: on the request, since it is asked for by whoever counts memory, and by the door. */
+/** Keeps the answer on the request, since both the door and the memory guard ask for it. */
 const ANSWER = Symbol('sender')
 type Named = { [ANSWER]?: Known | GatewayError }
 

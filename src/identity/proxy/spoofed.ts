@@ -2,8 +2,8 @@ import { PROXY_FORMATS } from './format-table.ts'
 import type { HeaderNames, RequestHead } from './headers.ts'
 
 /**
- * Whether a request that did not come from the proxy has a header in which one passes identity on. It is worth nothing there, and
- * says that somebody tries, or that a proxy sends to the wrong door.
+ * Detects identity headers of proxies in requests that do not come from the proxy. They have no effect, but are a sign of an attack,
+ * or of a proxy that sends to the wrong door.
  */
 export function createSpoofDetector(
   given: HeaderNames = {},
