@@ -10,8 +10,9 @@ import {
   notEncoded,
 } from './content-coding.ts'
 import { sendContinue } from './continue.ts'
-import { bodyArrived, bodyTaken, streamOf, whenLate } from './deadlines.ts'
+import { bodyArrived, bodyTaken, whenLate } from './deadlines.ts'
 import type { Request } from './fastify.ts'
+import { streamOf } from './http2-stream.ts'
 import { type HttpMemory, holdFor, noRoom } from './memory.ts'
 import { createPieces, type Pieces } from './pieces.ts'
 import { requestTimeout } from './problem.ts'

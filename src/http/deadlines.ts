@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { createChain, type Link } from '../chain.ts'
 import type { Config } from '../config/load.ts'
 import { codeOf } from '../errors.ts'
+import { isGone, streamOf } from './http2-stream.ts'
 
 export type HttpSettings = Config['http']
 
@@ -190,15 +191,6 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): void {
   })
   const sweeper = setInterval(sweep, SWEEP_MS).unref()
   server.once('close', () => clearInterval(sweeper))
-}
-
-/** HTTP/1.1 requests have no stream. */
-export function streamOf(request: Http2ServerRequest): Http2ServerRequest['stream'] | undefined {
-  return request.stream as Http2ServerRequest['stream'] | undefined
-}
-
-function isGone(request: Http2ServerRequest): boolean {
-  return streamOf(request)?.destroyed ?? request.socket.destroyed
 }
 
 function hasArrived(request: Http2ServerRequest): boolean {

@@ -7,7 +7,7 @@ import { GatewayError } from '../errors.ts'
 import type { Identity } from '../identity/identity.ts'
 import type { Senders } from '../identity/senders.ts'
 import type { Turns } from '../turns/turns.ts'
-import { streamOf } from './deadlines.ts'
+import { isGone } from './http2-stream.ts'
 import { originProblem } from './origin.ts'
 
 /** Admits callers to a door for devices. */
@@ -52,12 +52,8 @@ export function createGate({ acl, turns, senders, door }: GateOptions): Gate {
       return refused ?? callerFor(who)
     },
     enter({ identity }, request, serve, gone = () => {}) {
+      // a request that is gone must not be served: its end, already past, would never be reported
       turns.enter(identity.id, () => (isGone(request) ? gone() : serve()), REQUEST_MS)
     },
   }
-}
-
-/** Nobody must begin to serve such a request: its end, already past, would never be reported. */
-function isGone(request: Http2ServerRequest): boolean {
-  return (streamOf(request) ?? request.socket).destroyed
 }

@@ -6,13 +6,14 @@ import { openReplay, type Replay } from '../live/replay.ts'
 import { placeIn, placeText, type ReplayPlace } from '../live/replay-place.ts'
 import { createPace, type Pace } from '../turns/pace.ts'
 import { callerOf } from './caller.ts'
-import type { App, Request } from './fastify.ts'
+import type { App } from './fastify.ts'
 import { filtersProblem } from './filters.ts'
 import { beginAnswer, type HistorySource, sendAnswer } from './history-answer.ts'
 import { HISTORY } from './history-parameters.ts'
 import { bucketParts, entryParts } from './history-parts.ts'
 import { type HistoryQuery, toHistoryQuery } from './history-query.ts'
 import { createHistorySlots } from './history-slots.ts'
+import { isGone } from './http2-stream.ts'
 import { type HttpMemory, holdFor, noRoom } from './memory.ts'
 import { queryValues } from './query-schema.ts'
 
@@ -43,7 +44,7 @@ export function historyRoute(app: App, options: HistoryRouteOptions): void {
     const release = slots.take(caller.identity.id)
     reply.raw.once('close', release)
     // a request that was closed before does not report its end again
-    if (isGone(request)) release()
+    if (isGone(request.raw)) release()
     const held = holdFor(request, options, 'history')
     if (!held.resize(ANSWER_BYTES)) throw noRoom()
     const hasRoom = (bytes: number) => held.resize(ANSWER_BYTES + bytes)
@@ -90,12 +91,6 @@ function latestIn(
     gaps: latest.gaps,
     parts: (writer) => entryParts(query, latest, reader.ids, latest.position, writer),
   }
-}
-
-/** Whether the client has gone while its session was looked up. */
-function isGone({ raw }: Request): boolean {
-  // HTTP/1.1 requests have no stream
-  return (raw.stream as typeof raw.stream | undefined)?.destroyed ?? raw.socket.destroyed
 }
 
 function placeOf(id: string | null, { ids, latest }: LogReader): ReplayPlace | null {

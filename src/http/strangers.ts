@@ -4,7 +4,8 @@ import type { Door } from '../door-table.ts'
 import { GatewayError } from '../errors.ts'
 import type { Meter } from '../metrics/meter.ts'
 import { addressGroup } from '../net/address.ts'
-import { type HttpSettings, streamOf } from './deadlines.ts'
+import type { HttpSettings } from './deadlines.ts'
+import { streamOf } from './http2-stream.ts'
 
 /** Limits for clients of the viewer door without a session, or before they have shown it. */
 export interface Strangers {
