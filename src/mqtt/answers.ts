@@ -7,14 +7,14 @@ import type { Stall } from './stall.ts'
  * while too many answers of a client are pending or unread, which bounds the memory that they take.
  */
 export interface Answers {
-  /** Keeps the next place. The answer leaves after the returned function was called with its bytes, and after all before it. */
+  /** Reserves the next place. Its answer leaves once the returned function was called with it, and all before it have left. */
   expect(): (bytes: Buffer) => void
-  /** Leaves at once. */
-  now(bytes: Buffer): void
+  /** Sends an answer after all that are expected now. */
+  inOrder(bytes: Buffer): void
+  /** Sends an answer before all that are expected now. */
+  atOnce(bytes: Buffer): void
   /** The client has taken what was written. */
   taken(): void
-  /** An answer that is there already. */
-  give(bytes: Buffer): void
 }
 
 /** Answers of one client that may be pending. */
@@ -66,7 +66,7 @@ export function createAnswers(client: Client, stall: Stall): Answers {
   }
 
   return {
-    give(bytes) {
+    inOrder(bytes) {
       if (coming.length === 0) send(bytes)
       else add({ bytes })
     },
@@ -78,7 +78,7 @@ export function createAnswers(client: Client, stall: Stall): Answers {
         leave()
       }
     },
-    now: send,
+    atOnce: send,
     taken() {
       unread = 0
       const resume = resumeUnread

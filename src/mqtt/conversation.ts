@@ -79,7 +79,7 @@ export function createConversation(client: Client, world: MqttWorld, hooks: Hook
         inTurn(subscriptions().unsubscribe(packet, answers.expect()))
         break
       case 'pingreq':
-        answers.now(PINGRESP)
+        answers.atOnce(PINGRESP)
         break
       case 'disconnect':
         hooks.onDisconnect(packet)

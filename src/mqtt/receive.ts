@@ -88,7 +88,7 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
       return
     }
     const outcome = relay.publish(publisher, packet)
-    if (!(outcome instanceof Promise)) conclude(packet, outcome, answers.give)
+    if (!(outcome instanceof Promise)) conclude(packet, outcome, answers.inOrder)
     else settle(packet, outcome, packet.qos === 0 ? nothing : answers.expect())
   }
 
@@ -124,7 +124,7 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
       .then(() => {
         if (!client.isOpen()) return
         if (session.arrivals.get(packet.packetId) === arrival)
-          answers.give(acknowledgement(packet, Reason.success))
+          answers.inOrder(acknowledgement(packet, Reason.success))
         else admit(packet)
         resume()
       })

@@ -42,7 +42,7 @@ export function createRetainedSender(
         subscriptions.map(({ filter }) => filter),
       )) {
         if (spent >= SLICE_MS) await turn()
-        while (client.isOpen() && !bringOne(topic, byFilter))
+        while (client.isOpen() && !sendOne(topic, byFilter))
           await new Promise<void>((resolve) => {
             roomComes = resolve
           })
@@ -52,13 +52,13 @@ export function createRetainedSender(
   }
 
   /** What is retained by now, so that it is never older than what the client has seen; false where there is no room. */
-  function bringOne(topic: string, byFilter: TopicTrie<Subscription>): boolean {
+  function sendOne(topic: string, byFilter: TopicTrie<Subscription>): boolean {
     const started = performance.now()
     try {
       const message = sessions.retainedOn(topic)
       if (!message || !access.mayReceive(topic)) return true
       const match = toMatch(session, byFilter.covering(topic))
-      return sender.bring(message, Math.min(match.qos, message.qos) as Qos, match)
+      return sender.sendRetained(message, Math.min(match.qos, message.qos) as Qos, match)
     } finally {
       spent += performance.now() - started
     }

@@ -16,7 +16,7 @@ export interface Sender {
   /** Sends a live message. */
   deliver(delivery: Delivery, qos: Qos, match: Match): void
   /** Sends a retained message to a new subscription. False, and nothing happens, while there is no room. */
-  bring(message: Delivery, qos: Qos, match: Match): boolean
+  sendRetained(message: Delivery, qos: Qos, match: Match): boolean
   /** Sends what waits in the session's queue, as far as window and wire allow. */
   sendWaiting(): void
   /** PUBACK, PUBREC or PUBCOMP came. */
@@ -56,7 +56,7 @@ export function createSender(
     else sendReliably(delivery, qos, retain, match)
   }
 
-  function bring(message: Delivery, qos: Qos, match: Match): boolean {
+  function sendRetained(message: Delivery, qos: Qos, match: Match): boolean {
     if (qos > 0 && session.isStored) {
       if (!sessions.hasRoomForRetained(session)) return false
       sessions
@@ -221,7 +221,7 @@ export function createSender(
 
   return {
     deliver,
-    bring,
+    sendRetained,
     sendWaiting,
     acknowledged,
     hasRoom: () => client.isOpen() && hasRoomFor(RETAINED_PART) && session.queue.length() < window,

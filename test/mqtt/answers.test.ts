@@ -57,7 +57,7 @@ describe('the answers to a client', () => {
   it('stop reading from the client while a thousand wait for an earlier one', () => {
     const { answers, written, holds } = open()
     const first = answers.expect()
-    for (let count = 1; count < 1000; count++) answers.give(Buffer.from('b'))
+    for (let count = 1; count < 1000; count++) answers.inOrder(Buffer.from('b'))
     assert.deepEqual([written.length, holds()], [0, 1])
     first(Buffer.from('a'))
     assert.deepEqual([written.length, holds()], [1000, 0])
@@ -67,7 +67,7 @@ describe('the answers to a client', () => {
     const { answers, holds, behind } = open()
     for (let count = 0; count < 1024; count++) answers.expect()(Buffer.from('a'))
     assert.deepEqual([holds(), behind()], [0, 0])
-    answers.now(Buffer.from('a'))
+    answers.atOnce(Buffer.from('a'))
     assert.deepEqual([holds(), behind()], [1, 1])
     answers.taken()
     assert.equal(holds(), 0)
