@@ -7,19 +7,19 @@ export type Standing = 'trusted' | 'apart' | 'paused'
 /** How the other broker ended a connection: while only this message was under way, or together with messages of others, or later ones. */
 export type Evidence = 'alone' | 'together'
 
-/** What is held against a device: the other broker ended connections while messages of it were under way. */
+/** What is known against a device: the other broker ended connections while messages of it were under way. */
 export interface Suspicion {
   readonly times: number
   /** How many of these times, in a row, it was one message alone. */
   readonly alone: number
   /** When it was the last time, in milliseconds. */
   readonly since: number
-  /** Under way then and not acknowledged after it; null where there were too many to remember. */
+  /** The topics of these messages, without those acknowledged since; null where there were too many to remember. */
   readonly topics: ReadonlySet<string> | null
 }
 
 const SECOND = 1_000
-/** Once is an accident: brokers and networks fail, too. This many times in a row are not. */
+/** A device is kept apart after this many times: once may be an accident, because brokers and networks fail, too. */
 const TIMES_TO_PART = 2
 const FIRST_APART_MS = 10 * SECOND
 const LONGEST_PROBATION_MS = 60 * SECOND
@@ -43,7 +43,7 @@ export function suspect(
   }
 }
 
-/** A message on this topic was acknowledged: the topic is none that makes the broker end connections. */
+/** A message on this topic was acknowledged, so it is not a topic that makes the broker end connections. */
 export function acquit(suspicion: Suspicion, topic: string): Suspicion {
   if (!suspicion.topics?.has(topic)) return suspicion
   const topics = new Set(suspicion.topics)
@@ -51,7 +51,7 @@ export function acquit(suspicion: Suspicion, topic: string): Suspicion {
   return { ...suspicion, topics, alone: topics.size === 0 ? 0 : suspicion.alone }
 }
 
-/** `longestMs` bounds how long a device is kept apart without another incident. */
+/** The standing of a device now. It is kept apart for at most `longestMs` without another incident. */
 export function standingOf(
   suspicion: Suspicion | undefined,
   now: number,
@@ -62,7 +62,7 @@ export function standingOf(
   const age = now - suspicion.since
   if (age >= Math.min(doubled(FIRST_APART_MS, times - TIMES_TO_PART), longestMs)) return 'trusted'
   if (age < pauseMs(suspicion)) return 'paused'
-  // whoever mixes good and bad messages on one topic comes back more slowly each time
+  // a device that mixes good and bad messages on one topic comes back more slowly each time
   const probationMs = Math.min(
     doubled(SECOND, times - TIMES_TO_PART) - SECOND,
     LONGEST_PROBATION_MS,
@@ -70,14 +70,14 @@ export function standingOf(
   return topics?.size === 0 && age >= probationMs ? 'trusted' : 'apart'
 }
 
-/** Milliseconds after the last time in which nothing is taken, so that not every message costs a connection. */
+/** For how many milliseconds after the last time its messages are refused, so that not each of them costs a connection. */
 export function pauseMs({ alone }: Suspicion): number {
   return alone < TIMES_TO_PART
     ? 0
     : Math.min(doubled(SECOND, alone - TIMES_TO_PART), LONGEST_PAUSE_MS)
 }
 
-/** Longer than any time apart: who does it again right after that is not a newcomer. */
+/** Whether nothing has happened for twice the longest time apart: a device that does it again soon after is still known. */
 export function isForgotten(suspicion: Suspicion, now: number, longestMs: number): boolean {
   return now - suspicion.since >= 2 * longestMs
 }
