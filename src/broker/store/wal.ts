@@ -1,6 +1,9 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs'
 import { codeOf } from '../../errors.ts'
 
+// SQLite ends its write-ahead log silently at the first damaged frame. The gateway reads the log too, so that messages that were
+// acknowledged are not lost without a word.
+
 /** The end of an SQLite write-ahead log: whole commits, as frames of one page each. `salt` names its generation. */
 export interface WalEnd {
   readonly salt: string
