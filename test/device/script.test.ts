@@ -26,7 +26,7 @@ describe('wott-device', () => {
       ...leap.map((day) => Date.parse(`${day}T08:09:09Z`) / 1000),
       ...fc.sample(seconds, 200),
     ]
-    const lines = times.map((time) => `seconds_of '${asOpenssl(time)}'`)
+    const lines = times.map((time) => `seconds_of '${asOpenssl(time)}'; echo "$seconds"`)
     for (const shell of [['dash'], ['bash'], ['busybox', 'sh']]) {
       const [program = '', ...args] = shell
       const { stdout } = await run(program, [...args, '-euc', [source, ...lines].join('\n')])
