@@ -241,69 +241,74 @@ test('a rotation keeps CAs that a person added, and a gateway certificate from e
   assert.equal(await readFile(layout.certs.certificate, 'utf8'), own)
 })
 
-/** The code of a child that does `work` on a directory and is killed before the change with a given number. */
-function killedAt(work: string): string {
+/**
+ * The code of a child that does `work` on a directory, and copies the directory before each change into a numbered folder: what a
+ * kill at that change would leave.
+ */
+function copiedAtEachChange(work: string): string {
   return `
     import fs from 'node:fs'
     import { syncBuiltinESMExports } from 'node:module'
-    let left = Number(process.argv[2])
+    const [, directory, copies] = process.argv
+    let step = 0
     const files = fs.promises
     for (const name of ['rename', 'rm', 'open']) {
       const original = files[name]
       files[name] = (...args) => {
         // opening a file to read it, or one that nobody sees yet, is not a change
         const isStep = name === 'open' ? args[1] === 'r+' : name === 'rename' || !args[1]?.force
-        if (isStep && left-- === 0) process.kill(process.pid, 'SIGKILL')
+        if (isStep) fs.cpSync(directory, copies + '/' + step++, { recursive: true })
         return original(...args)
       }
     }
     syncBuiltinESMExports()
     const { startRotation, finishRotation } = await import('src/ca/rotation.ts')
     const now = Date.now() - 10_000
-    await ${work}(process.argv[1], '${work}' === 'startRotation' ? now : { now })
-    console.log('done')
+    await ${work}(directory, '${work}' === 'startRotation' ? now : { now })
   `
 }
 
 for (const work of ['startRotation', 'finishRotation'] as const)
   test(`a ${work} that is killed at any change is undone or completed by the next command`, async () => {
     await using directory = await initialisedDirectory()
+    await using copies = await temporaryDirectory()
     if (work === 'finishRotation') {
       await startRotation(directory.path, earlier())
       await renewDevice(directory.path, 'sensor')
       await renewDevice(directory.path, 'subscriber')
     }
+    const child = start(copiedAtEachChange(work), directory.path, copies.path)
+    assert.deepEqual(await once(child, 'close'), [0, null])
+    const goodIn = (layout: Layout) => [
+      layout.certs.certificate,
+      ...['sensor', 'subscriber'].map((name) => certificateOf(layout, name)),
+    ]
+    assert.deepEqual(await verdicts(directory.layout, goodIn(directory.layout)), ['OK', 'OK', 'OK'])
+
     let undone = 0
     let completed = 0
-    for (let step = 0; ; step += 1) {
-      await using copy = await temporaryDirectory()
-      await cp(directory.path, copy.path, { recursive: true })
-      const layout = layoutOf(copy.path)
-      const child = start(killedAt(work), copy.path, String(step))
-      await once(child, 'close')
-      const good = [
-        ...[layout.certs.certificate, certificateOf(layout, 'sensor')],
-        certificateOf(layout, 'subscriber'),
-      ]
+    for (const step of await readdir(copies.path)) {
+      const path = join(copies.path, step)
+      const layout = layoutOf(path)
+      const good = goodIn(layout)
       // a gateway that starts in between accepts the same devices as before
       assert.deepEqual(await verdicts(layout, good), ['OK', 'OK', 'OK'], `step ${step}`)
-      if (child.signalCode === null) break
 
-      const kitchen = await addDevice(copy.path, 'kitchen')
-      const isNew =
-        (await caStatus(copy.path)).authorities.length === (work === 'startRotation' ? 2 : 1)
+      const kitchen = await addDevice(path, 'kitchen')
+      const { authorities } = await caStatus(path)
+      const isNew = authorities.length === (work === 'startRotation' ? 2 : 1)
       if (isNew) completed += 1
       else undone += 1
       const counts = new Set(await caCounts(layout))
-      assert.deepEqual([...counts], [(await caStatus(copy.path)).authorities.length])
+      assert.deepEqual([...counts], [authorities.length])
       const all = [...good, join(kitchen.directory, 'client.crt')]
       assert.deepEqual(await verdicts(layout, all), ['OK', 'OK', 'OK', 'OK'], `step ${step}`)
-      const left = await readdir(copy.path, { recursive: true })
+      const left = await readdir(path, { recursive: true })
       assert.deepEqual(
-        left.filter((path) => basename(path).startsWith('.new-')),
+        left.filter((name) => basename(name).startsWith('.new-')),
         [],
       )
-      if (!isNew) await (work === 'startRotation' ? startRotation : finishRotation)(copy.path)
+      if (!isNew) await (work === 'startRotation' ? startRotation : finishRotation)(path)
     }
     assert.ok(undone > 0 && completed > 4, `${undone} undone, ${completed} completed`)
   })
