@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict'
 import { readFile, rm, symlink } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { layoutOf } from '../../src/ca/layout.ts'
+import { thingsToTry } from '../../src/cli/things-to-try.ts'
+import type { Gateway } from '../../src/gateway.ts'
 import {
   type Folder,
   FREE_PORTS,
   lastingPorts,
+  PROGRAM,
   type Program,
   type Running,
   run,
@@ -15,7 +19,9 @@ import {
   temporaryFolder,
 } from './program.ts'
 
-const ROOT = resolve(import.meta.dirname, '../..')
+/** The folder of the tested package. */
+const ROOT = resolve(PROGRAM, '../..')
+const CHECKOUT = resolve(import.meta.dirname, '../..')
 
 let folder: Folder
 let cwd: string
@@ -25,8 +31,13 @@ let printed: Map<string, string>
 before(async () => {
   folder = await temporaryFolder()
   cwd = folder.path
-  for (const name of ['package.json', 'node_modules', 'src', 'bin'])
-    await symlink(join(ROOT, name), join(cwd, name))
+  // for the lines with "npx wott-gateway"
+  for (const path of [
+    join(ROOT, 'package.json'),
+    join(ROOT, 'bin'),
+    join(CHECKOUT, 'node_modules'),
+  ])
+    await symlink(path, join(cwd, basename(path)))
   gateway = await startGateway(['dev', ...(await lastingPorts())], { cwd })
   printed = await linesToTry(gateway)
 })
@@ -49,6 +60,18 @@ function paste(title: string): Program {
   assert.ok(line, title)
   // stdbuf, as some programs write to a pipe only when their buffer is full
   return startAny('bash', ['-c', `exec stdbuf -oL ${line}`], { cwd })
+}
+
+const LISTENING = /"door":"enrol","address":"127\.0\.0\.1:(\d+)".*"listening"/
+
+/** The process that listens on a port; NaN for none. */
+async function listenerOn(port: string): Promise<number> {
+  const { stdout } = await startAny('ss', ['-Htlnp', 'sport', '=', `:${port}`]).ended
+  return Number(/pid=(\d+)/.exec(String(stdout))?.[1])
+}
+
+async function portOf(program: Program, from = 0): Promise<string> {
+  return LISTENING.exec(await program.line(LISTENING, from))?.[1] ?? ''
 }
 
 describe('the lines that dev prints', () => {
@@ -106,9 +129,12 @@ describe('dev', () => {
   it('reports what it made, and makes it once', async () => {
     assert.match(gateway.lines[0] ?? '', /^made \.wott\/ca, \.wott\/certs, .*permission\.acl/)
     const certificate = await readFile(join(cwd, '.wott/certs/client.crt'))
+    const enrolPort = await portOf(gateway)
     gateway.process.kill('SIGINT')
+    // the outputs are closed once both processes have ended
     const { code, stderr } = await gateway.ended
     assert.deepEqual([code, stderr], [0, ''])
+    assert.equal(await listenerOn(enrolPort), Number.NaN)
     gateway = await startGateway(['dev', ...samePorts(gateway)], { cwd })
     const again = await linesToTry(gateway)
     // every start makes a new invite
@@ -127,7 +153,7 @@ describe('dev', () => {
     assert.equal(await invited(), before)
   })
 
-  it('prints no line for a closed door or a deleted device', async () => {
+  it('prints no line for a closed door or a deleted device, and starts no closed enrol door', async () => {
     const sensor = join(cwd, '.wott/devices/sensor')
     assert.equal((await run(['device', 'revoke', 'sensor'], { cwd })).code, 0)
     await rm(sensor, { recursive: true })
@@ -143,19 +169,12 @@ describe('dev', () => {
     ]
     await using program = startAny(
       process.execPath,
-      [
-        join(ROOT, 'bin/wott-gateway.js'),
-        'dev',
-        ...doors,
-        '--ops-listen',
-        ':0',
-        '--broker',
-        'memory:',
-      ],
+      [PROGRAM, 'dev', ...doors, '--ops-listen', ':0', '--broker', 'memory:'],
       { cwd },
     )
     const lines = await linesToTry(program)
     assert.deepEqual([...lines.keys()], ['Follow it over HTTPS:', 'Metrics and health:'])
+    assert.ok(!program.lines.some((line) => line.includes('"enrol')))
     assert.match(lines.get('Metrics and health:') ?? '', /^curl http:\/\/localhost:\d+\/metrics$/)
   })
 
@@ -171,20 +190,17 @@ describe('dev', () => {
     )
   })
 
-  it('prints the address of the enrol door if it is unusual', async () => {
-    const port = 20_000 + Math.floor(Math.random() * 10_000)
-    for (const [host, line] of [
-      ['127.0.0.1:0', 'npx wott-gateway device invite NAME'],
-      [`127.0.0.1:${port}`, `npx wott-gateway device invite NAME --url https://localhost:${port}`],
-      [`:${port}`, `WOTT_ENROL_LISTEN=:${port} npx wott-gateway device invite NAME`],
+  it('prints the address of the enrol door if it is unusual', () => {
+    const command = 'npx wott-gateway device invite NAME'
+    assert.equal(printed.get('Enrol another device:'), command)
+    for (const [host, port, line] of [
+      ['127.0.0.1', 0, command],
+      ['127.0.0.1', 28_444, `${command} --url https://localhost:28444`],
+      ['::', 28_444, `WOTT_ENROL_LISTEN=:28444 ${command}`],
+      ['::', 8444, command],
     ] as const) {
-      await using other = await startGateway(
-        ['dev', ...FREE_PORTS, '--broker', 'memory:'].map((flag, n, all) =>
-          all[n - 1] === '--enrol-listen' ? host : flag,
-        ),
-        { cwd: join(cwd, '.wott') },
-      )
-      assert.equal((await linesToTry(other)).get('Enrol another device:'), line)
+      const lines = thingsToTry({ doors: {} } as Gateway, layoutOf(cwd), '', { host, port })
+      assert.equal(lines, `Enrol another device:\n  ${line}`)
     }
   })
 
@@ -213,18 +229,6 @@ describe('dev', () => {
 })
 
 describe('the enrol door of dev', () => {
-  const LISTENING = /"door":"enrol","address":"127\.0\.0\.1:(\d+)".*"listening"/
-
-  /** The process that listens on a port; NaN for none. */
-  async function listenerOn(port: string): Promise<number> {
-    const { stdout } = await startAny('ss', ['-Htlnp', 'sport', '=', `:${port}`]).ended
-    return Number(/pid=(\d+)/.exec(String(stdout))?.[1])
-  }
-
-  async function portOf(program: Program, from = 0): Promise<string> {
-    return LISTENING.exec(await program.line(LISTENING, from))?.[1] ?? ''
-  }
-
   it('is a separate process that is restarted when it ends', async () => {
     const from = gateway.lines.length
     const pid = await listenerOn(await portOf(gateway))
@@ -234,26 +238,13 @@ describe('the enrol door of dev', () => {
     assert.notEqual(await listenerOn(await portOf(gateway, from)), pid)
   })
 
-  it('ends with dev, also when dev is killed', async () => {
-    await using own = await temporaryFolder()
-    for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-      await using program = await startGateway(['dev', ...FREE_PORTS], { cwd: own.path })
-      const port = await portOf(program)
-      program.process.kill(signal)
-      // the outputs are closed once both processes have ended
-      await program.ended
-      assert.equal(await listenerOn(port), Number.NaN)
-    }
-  })
-
-  it('can be turned off', async () => {
-    await using own = await temporaryFolder()
-    const flags = FREE_PORTS.map((flag, n) =>
-      FREE_PORTS[n - 1] === '--enrol-listen' ? 'off' : flag,
-    )
-    await using program = await startGateway(['dev', ...flags], { cwd: own.path })
-    program.process.kill('SIGTERM')
-    assert.equal((await program.ended).code, 0)
-    assert.ok(!program.lines.some((line) => line.includes('"enrol')))
+  it('ends when dev is killed', async () => {
+    const last = gateway.lines.findLast((line) => LISTENING.test(line)) ?? ''
+    const port = LISTENING.exec(last)?.[1] ?? ''
+    assert.ok((await listenerOn(port)) > 0)
+    gateway.process.kill('SIGKILL')
+    // the outputs are closed once both processes have ended
+    await gateway.ended
+    assert.equal(await listenerOn(port), Number.NaN)
   })
 })
