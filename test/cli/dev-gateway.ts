@@ -1,4 +1,10 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { cp, readFile } from 'node:fs/promises'
+import type { IncomingMessage } from 'node:http'
+import { request } from 'node:https'
+import { join } from 'node:path'
+import { initialisedDirectory } from '../ca/temporary.ts'
 import {
   type Folder,
   lastingPorts,
@@ -21,8 +27,10 @@ export interface DevGateway extends AsyncDisposable {
   readonly program: Running
   /** The flags with which a client connects to it. */
   readonly via: Readonly<Record<Protocol, string[]>>
-  /** Publishes as the sample sensor. */
+  /** Runs `wott-gateway pub ARGS` as the sample sensor. */
   pub(...args: string[]): Promise<void>
+  /** Publishes as the sample sensor, stored and without the start of a program. */
+  publish(topic: string, payload: string): Promise<void>
   /** Stops it, and starts it on the same ports after `whileItIsAway`. */
   restart(whileItIsAway: () => Promise<unknown>): Promise<void>
 }
@@ -30,6 +38,14 @@ export interface DevGateway extends AsyncDisposable {
 export async function startDev(): Promise<DevGateway> {
   const folder: Folder = await temporaryFolder()
   const cwd = folder.path
+  const wott = join(cwd, '.wott')
+  await using made = await initialisedDirectory()
+  await cp(made.path, wott, { recursive: true })
+  const [ca, cert, key] = await Promise.all(
+    ['ca.crt', 'client.crt', 'client.key'].map((name) =>
+      readFile(join(wott, 'devices/sensor', name)),
+    ),
+  )
   let program = await startGateway(['dev', ...(await lastingPorts(NO_ENROLLER))], { cwd })
   const via = {
     https: ['--port', String(program.ports.device), '--via', 'https'],
@@ -44,6 +60,22 @@ export async function startDev(): Promise<DevGateway> {
     async pub(...args) {
       const { code, stdout, stderr } = await run(['pub', ...args], { cwd })
       assert.deepEqual([code, stdout, stderr], [0, '', ''])
+    },
+    async publish(topic, payload) {
+      const sent = request({
+        method: 'POST',
+        host: 'localhost',
+        port: program.ports.device,
+        path: `/topics/${topic}?qos=1`,
+        ca,
+        cert,
+        key,
+        agent: false,
+      })
+      sent.end(payload)
+      const [answer] = (await once(sent, 'response')) as [IncomingMessage]
+      answer.resume()
+      assert.equal(answer.statusCode, 200)
     },
     async restart(whileItIsAway) {
       program.process.kill('SIGTERM')

@@ -6,7 +6,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { text } from 'node:stream/consumers'
 import { describe, it } from 'node:test'
 import { type DevGateway, startDev } from './dev-gateway.ts'
-import { run, samePorts, startGateway } from './program.ts'
+import { run, samePorts, startGateway, temporaryFolder } from './program.ts'
+import { createSite } from './site.ts'
 
 const TOPIC = 'wott/temperature'
 const DATA = join('.wott', 'data')
@@ -18,7 +19,7 @@ async function json(cwd: string, ...args: string[]) {
 }
 
 async function publish(at: DevGateway, ...payloads: string[]): Promise<void> {
-  for (const payload of payloads) await at.pub(TOPIC, payload, '--qos', '1', ...at.via.https)
+  for (const payload of payloads) await at.publish(TOPIC, payload)
 }
 
 async function stop(at: DevGateway): Promise<void> {
@@ -26,8 +27,8 @@ async function stop(at: DevGateway): Promise<void> {
   assert.equal((await at.program.ended).code, 0)
 }
 
-describe('device list', () => {
-  it('shows when a running gateway last saw devices', async () => {
+describe('store info', () => {
+  it('prints the same for a store in use and one not in use, as device list shows when devices were last seen', async () => {
     await using at = await startDev()
     const list = async (...args: string[]) => {
       const { code, stdout, stderr } = await run(['device', 'list', ...args], { cwd: at.cwd })
@@ -36,7 +37,8 @@ describe('device list', () => {
     }
     assert.doesNotMatch(await list(), /last seen/)
     const before = Date.now()
-    await publish(at, '20')
+    await publish(at, '20', '21')
+    await at.pub(TOPIC, '22', '--retain', '--qos', '1', ...at.via.https)
     const [sensor, subscriber] = (await list('--json'))
       .trim()
       .split('\n')
@@ -45,16 +47,7 @@ describe('device list', () => {
     assert.ok(Math.abs(Date.parse(sensor.lastSeen) - before) < 60_000)
     assert.equal(subscriber.lastSeen, null)
     assert.match(await list('--store', DATA), /^sensor\.d\.wott\.local\t.*\tlast seen \d{4}-/)
-    await stop(at)
-    assert.doesNotMatch(await list(), /last seen/)
-  })
-})
 
-describe('store info', () => {
-  it('prints the same for a store in use and one not in use', async () => {
-    await using at = await startDev()
-    await publish(at, '20', '21')
-    await at.pub(TOPIC, '22', '--retain', '--qos', '1', ...at.via.https)
     const running = await json(at.cwd)
     assert.equal(running.running, true)
     assert.deepEqual([running.entries, running.retained, running.topics], [3, 1, 1])
@@ -65,6 +58,7 @@ describe('store info', () => {
     assert.equal(stopped.running, false)
     for (const what of ['entries', 'bytes', 'topics', 'retained', 'sessions', 'devices'])
       assert.equal(stopped[what], running[what], what)
+    assert.doesNotMatch(await list(), /last seen/)
   })
 
   it('prints text, also for a store after a crash', async () => {
@@ -80,8 +74,8 @@ describe('store info', () => {
   })
 
   it('reports a folder without a store, and brokers that store nothing', async () => {
-    await using at = await startDev()
-    const cwd = at.cwd
+    await using folder = await temporaryFolder()
+    const cwd = folder.path
     const none = await run(['store', 'info', 'nowhere'], { cwd })
     assert.deepEqual([none.code, none.stdout], [2, ''])
     assert.match(none.stderr, /there is no store in nowhere; name the folder of WOTT_BROKER/)
@@ -158,25 +152,21 @@ describe('backup and restore', () => {
   })
 
   it('work with a path that is too long for a socket', async () => {
-    await using at = await startDev()
-    await stop(at)
-    const store = join(at.cwd, 'long'.repeat(20), 'path'.repeat(20))
-    const env = { WOTT_BROKER: `file:${store}` }
-    await using program = await startGateway(
-      ['serve', ...serveFlags(at.cwd), ...samePorts(at.program)],
-      { cwd: at.cwd, env },
-    )
-    await publish(at, '20')
+    await using site = await createSite()
+    const cwd = site.path
+    const store = join(cwd, 'long'.repeat(20), 'path'.repeat(20))
+    const flags = { '--broker': `file:${store}`, '--enrol-listen': 'off' }
+    await using program = await startGateway(site.serveBut(flags), { cwd })
     const { mode } = await stat(join(store, 'admin.sock'))
     assert.equal(mode & 0o777, 0o600)
-    const made = await run(['backup', 'b.sqlite', '--store', store], { cwd: at.cwd })
+    const made = await run(['backup', 'b.sqlite', '--store', store], { cwd })
     assert.deepEqual(made, { code: 0, stdout: 'b.sqlite\n', stderr: '' })
-    assert.equal((await json(at.cwd, store)).running, true)
+    assert.equal((await json(cwd, store)).running, true)
     program.process.kill('SIGTERM')
     assert.equal((await program.ended).code, 0)
     // nothing of the store is left
     assert.ok(!(await readdir(store)).includes('admin.sock'))
-    assert.equal((await json(at.cwd, store)).running, false)
+    assert.equal((await json(cwd, store)).running, false)
   })
 
   it('copy a store that no gateway uses', async () => {
@@ -191,7 +181,7 @@ describe('backup and restore', () => {
     assert.equal((await json(at.cwd)).entries, 1)
   })
 
-  it('do not overwrite a store, or a file that is not a backup', async () => {
+  it('do not overwrite a store, or a file that is not a backup, and read only whole backups', async () => {
     await using at = await startDev()
     const { cwd } = at
     await publish(at, '20')
@@ -208,23 +198,16 @@ describe('backup and restore', () => {
     )
     assert.equal((await json(cwd)).entries, 1)
 
-    await writeFile(join(cwd, 'notes.txt'), 'n'.repeat(100))
+    await writeFile(join(cwd, 'notes.txt'), 'hello '.repeat(1_000))
     const notes = await run(['backup', 'notes.txt'], { cwd })
     assert.equal(notes.code, 2)
     assert.match(notes.stderr, /notes\.txt exists and is not a backup/)
-  })
 
-  it('refuse a file that is damaged, truncated, of another program, or missing', async () => {
-    await using at = await startDev()
-    const { cwd } = at
-    await publish(at, '20')
-    assert.equal((await run(['backup', 'b.sqlite'], { cwd })).code, 0)
     const { size } = await stat(join(cwd, 'b.sqlite'))
     await truncate(join(cwd, 'b.sqlite'), size - 8192)
-    await writeFile(join(cwd, 'text'), 'hello '.repeat(1_000))
     for (const [file, says] of [
       ['b.sqlite', /b\.sqlite is (damaged|not a backup)/],
-      ['text', /text is not a backup of a store: file is not a database/],
+      ['notes.txt', /notes\.txt is not a backup of a store: file is not a database/],
       ['nothing', /nothing: no such file/],
     ] as const) {
       const { code, stderr } = await run(['restore', file, '--store', 'new'], { cwd })
