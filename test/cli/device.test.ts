@@ -22,6 +22,7 @@ import {
   ROOT_ONLY,
   type Running,
   run,
+  runEach,
   startAny,
   startGateway,
   temporaryFolder,
@@ -323,7 +324,8 @@ describe('device', () => {
     [['list', '--dir', ''], '--dir must not be empty'],
   ]
   it('cannot be added, renewed, revoked or invited with wrong arguments, exit code 2', async () => {
-    const ran = await Promise.all(refused.map(([args]) => run(['device', ...args], { cwd })))
+    const lines = refused.map(([args]) => ['device', ...args])
+    const ran = await runEach(lines, { cwd })
     for (const [n, { code, stdout, stderr }] of ran.entries()) {
       assert.ok(stderr.startsWith(`wott-gateway: ${refused[n]?.[1]}`), stderr)
       assert.deepEqual([code, stdout], [2, ''])

@@ -1,5 +1,6 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -133,6 +134,45 @@ export function startAny(
 export async function run(args: readonly string[], options: Options = {}): Promise<RanText> {
   const { code, stdout, stderr } = await start(args, options).ended
   return { code, stdout: stdout.toString(), stderr }
+}
+
+/** The module with the command lines of the tested program, chosen as the program does. */
+const SOURCE = resolve(PROGRAM, '../../src/cli/main.ts')
+const MAIN = existsSync(SOURCE) ? SOURCE : resolve(PROGRAM, '../../dist/main.js')
+const EACH = `
+  process.stdout.setMaxListeners(0)
+  process.stderr.setMaxListeners(0)
+  const { main } = await import(process.argv[1])
+  const results = []
+  const { write } = process.stdout
+  for (const args of JSON.parse(process.argv[2])) {
+    const result = { code: 0, stdout: '', stderr: '' }
+    for (const name of ['stdout', 'stderr'])
+      process[name].write = (text) => {
+        result[name] += text
+        return true
+      }
+    await main(args)
+    results.push({ ...result, code: process.exitCode })
+  }
+  process.exitCode = 0
+  write.call(process.stdout, JSON.stringify(results))
+`
+
+/**
+ * Runs several lines of `wott-gateway ARGS` one after the other in one process, for results that are the same as of programs of their
+ * own: starting a program takes longer than most commands.
+ */
+export async function runEach(
+  lines: readonly (readonly string[])[],
+  options: Options = {},
+): Promise<RanText[]> {
+  const program = [...['--input-type=module', '--eval', EACH], MAIN, JSON.stringify(lines)]
+  const env = { ...NO_OTHER_CAS, ...options.env }
+  const { code, stdout, stderr } = await startAny(process.execPath, program, { ...options, env })
+    .ended
+  if (code !== 0 || stderr !== '') throw new Error(`exit code ${code}: ${stderr}`)
+  return JSON.parse(String(stdout))
 }
 
 export interface RanText {
