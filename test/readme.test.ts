@@ -3,12 +3,16 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, it } from 'node:test'
+import { PROGRAM } from './cli/program.ts'
 import { run } from './support/clients.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
+const MODULES = join(ROOT, 'node_modules')
+/** The folder of the tested package. */
+const PACKAGE = resolve(PROGRAM, '../..')
 
 interface Block {
   readonly kind: 'run' | 'follow'
@@ -54,8 +58,8 @@ const EXPECTED: [string, RegExp][] = [
 describe('the README', () => {
   it('has commands that work in order', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'wott-readme-'))
-    for (const name of ['package.json', 'node_modules', 'src', 'bin'])
-      await symlink(join(ROOT, name), join(folder, name))
+    for (const path of [join(PACKAGE, 'package.json'), join(PACKAGE, 'bin'), MODULES])
+      await symlink(path, join(folder, basename(path)))
     const started: AsyncDisposable[] = []
     try {
       const gateway = start('npm start', folder)

@@ -11,7 +11,7 @@ import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { CACERTS, type EnrolSite, type Pair, PEM, RENEW, startEnrolSite } from './site.ts'
 
 const LIFE_MS = 6_000
-const PACE_MS = 50
+const PACE_MS = 100
 const ACL = 'pattern readwrite %u/#\n'
 
 let site: EnrolSite
