@@ -40,13 +40,13 @@ describe('a damaged file', () => {
 /** Runs an enrol door and `commands` on a small disk, and returns the output of the commands. */
 async function onSmallDisk(commands: string): Promise<string> {
   await using folder = await temporaryFolder()
+  await using directory = await initialisedDirectory()
+  const { token } = await inviteDevice(directory.path, 'kitchen', 3_600_000)
   const script = `set -eu
-    wott() { "${process.execPath}" "${PROGRAM}" "$@"; }
-    invite() { "${process.execPath}" "${import.meta.dirname}/invite.ts" .wott "$1"; }
     mount -t tmpfs -o size=256k tmpfs "${folder.path}"; cd "${folder.path}"
-    wott init > init.log
+    cp -r "${directory.path}" .wott
     openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /O=x -keyout key -out csr 2>/dev/null
-    TOKEN=$(invite kitchen)
+    TOKEN=${token}
     mkfifo lines
     exec 8<>lines
     "${process.execPath}" "${PROGRAM}" enrol .wott --enrol-listen 127.0.0.1:0 --enrol-ops-listen off >&8 &
