@@ -58,7 +58,25 @@ const APT_GET = `#!/bin/sh
 [ "$1" = install ] || exit 0
 for word; do case $word in install | -*) ;; *) dpkg --status "$word" > /dev/null || exit ;; esac; done`
 
+/**
+ * `npm ci --ignore-scripts` links the packages of this checkout, because unpacking them again takes most of the time of a build. It
+ * fails if a package has another version than in the lock file. It leaves out Node, which an install script downloads.
+ */
+const NPM = `#!/bin/sh
+[ "$1 $2" = 'ci --ignore-scripts' ] || exec "$real_npm" "$@"
+node -e '
+  const [lock, checkout] = process.argv.slice(1)
+  for (const [path, { version, optional }] of Object.entries(require(lock).packages))
+    if (path && !optional && require(checkout + "/" + path + "/package.json").version !== version)
+      throw new Error(path + " is not " + version)
+' "$PWD/package-lock.json" "$checkout" || exit
+mkdir node_modules
+ln -s "$checkout"/node_modules/* node_modules
+cp -a "$checkout/node_modules/.bin" node_modules
+rm node_modules/node`
+
 const PRELUDE = `
+export checkout=${quote(ROOT)} real_npm=$(readlink -f "$(command -v npm)")
 mount -t tmpfs tmpfs "$work"
 mkdir "$work/context"
 stage() {
@@ -68,7 +86,9 @@ stage() {
   mount --rbind /dev "$work/$1/root/dev"
   install -D ${quote(process.execPath)} "$work/$1/root/usr/local/bin/node"
   printf '%s\\n' ${quote(APT_GET)} > "$work/$1/root/usr/local/bin/apt-get"
-  chmod +x "$work/$1/root/usr/local/bin/apt-get"
+  rm -f "$work/$1/root/usr/local/bin/npm"
+  printf '%s\\n' ${quote(NPM)} > "$work/$1/root/usr/local/bin/npm"
+  chmod +x "$work/$1/root/usr/local/bin/apt-get" "$work/$1/root/usr/local/bin/npm"
 }
 copy() {
   mkdir -p "$2"
