@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
-import { limitedOf, runAttack } from './attack.ts'
+import { after, before, describe, it } from 'node:test'
+import { type Field, limitedOf, openField } from './attack.ts'
 import { ALL_AT_ONCE } from './attacks.ts'
 
 /** CPU time, which other tests that run at the same time do not change much. */
@@ -11,15 +11,16 @@ const SECONDS = 0.6
 const RETAINED = 2_000
 
 describe('an honest device during a flood', () => {
+  let field: Field
+  before(async () => {
+    field = await openField({ warmUpSeconds: SECONDS, retained: RETAINED })
+  })
+  after(() => field[Symbol.asyncDispose]())
+
   for (const name of ['publish-qos1', 'denied-lines', 'denied-topics', 'filters', ALL_AT_ONCE])
     it(`gets its answers, and the flood is limited: ${name}`, async () => {
-      const report = await runAttack(name, {
-        seconds: SECONDS,
-        warmUpSeconds: SECONDS,
-        quietSeconds: 0,
-        settleSeconds: SECONDS,
-        retained: RETAINED,
-      })
+      const times = { seconds: SECONDS, quietSeconds: 0, settleSeconds: SECONDS }
+      const report = await field.attack(name, times)
       const { failed, work } = report.attacked
       assert.equal(failed, 0)
       assert.ok(report.peakMemory < MOST_MEMORY, `${report.peakMemory} bytes`)

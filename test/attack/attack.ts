@@ -36,48 +36,66 @@ const WARM_UP_SECONDS = 1
 const QUIET_SECONDS = 5
 const SETTLE_SECONDS = 2
 
-export interface RunOptions {
-  readonly seconds: number
-  readonly warmUpSeconds?: number
-  readonly quietSeconds?: number
-  /** Time for attackers to connect and to use up their burst allowance. */
-  readonly settleSeconds?: number
+export interface FieldOptions {
   /** Retained messages for an attack that reads them. */
   readonly retained?: number
   readonly profile?: string | undefined
   readonly broker?: string | undefined
 }
 
-/** Attacks a new gateway for some seconds while an honest device uses it. */
-export async function runAttack(
-  name: string,
-  {
-    seconds,
-    warmUpSeconds = WARM_UP_SECONDS,
-    quietSeconds = QUIET_SECONDS,
-    settleSeconds = SETTLE_SECONDS,
-    retained = RETAINED,
-    ...options
-  }: RunOptions,
-): Promise<AttackReport> {
-  const names = name === ALL_AT_ONCE ? Object.keys(ATTACKS) : [name]
-  const isRetained = names.includes('retained')
-  await using site = await startSite({ retained: isRetained ? retained : 0, ...options })
+export interface AttackOptions {
+  readonly seconds: number
+  readonly quietSeconds?: number
+  /** Time for attackers to connect and to use up their burst allowance. */
+  readonly settleSeconds?: number
+}
+
+/** A gateway that an honest device uses, and that can be attacked. */
+export interface Field extends AsyncDisposable {
+  attack(name: string, options: AttackOptions): Promise<AttackReport>
+}
+
+export async function openField({
+  warmUpSeconds = WARM_UP_SECONDS,
+  ...options
+}: FieldOptions & { readonly warmUpSeconds?: number } = {}): Promise<Field> {
+  await using building = new AsyncDisposableStack()
+  const site = building.use(await startSite(options))
   const { directory } = await site.issue(HONEST)
-  await using honest = startWorker<HonestJob, HonestMeasured>(
-    new URL('./honest.ts', import.meta.url),
+  const honest = building.use(
+    startWorker<HonestJob, HonestMeasured>(new URL('./honest.ts', import.meta.url)),
   )
   await honest.ask({ kind: 'open', ports: site.ports, pid: site.pid, directory, id: HONEST })
   // warms up the JIT; not counted
   await honest.ask({ kind: 'run', seconds: warmUpSeconds })
-  const quiet = toExperience(await honest.ask({ kind: 'run', seconds: quietSeconds }))
-  const before = await site.counters()
-  await Promise.all(names.map((each) => site.attack(each)))
-  await honest.ask({ kind: 'run', seconds: settleSeconds })
-  const attacked = toExperience(await honest.ask({ kind: 'run', seconds }))
-  const counted = await countedSince(before, site)
-  await site.endAttacks()
-  return { name, quiet, attacked, peakMemory: await site.peakMemory(), counted }
+  const running = building.move()
+  return {
+    async attack(name, { seconds, quietSeconds = QUIET_SECONDS, settleSeconds = SETTLE_SECONDS }) {
+      const quiet = toExperience(await honest.ask({ kind: 'run', seconds: quietSeconds }))
+      const before = await site.counters()
+      await Promise.all(attacksOf(name).map((each) => site.attack(each)))
+      await honest.ask({ kind: 'run', seconds: settleSeconds })
+      const attacked = toExperience(await honest.ask({ kind: 'run', seconds }))
+      const counted = await countedSince(before, site)
+      await site.endAttacks()
+      return { name, quiet, attacked, peakMemory: await site.peakMemory(), counted }
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+function attacksOf(name: string): string[] {
+  return name === ALL_AT_ONCE ? Object.keys(ATTACKS) : [name]
+}
+
+/** Attacks a new gateway for some seconds while an honest device uses it. */
+async function runAttack(
+  name: string,
+  { seconds, ...options }: FieldOptions & { readonly seconds: number },
+): Promise<AttackReport> {
+  const retained = attacksOf(name).includes('retained') ? RETAINED : 0
+  await using field = await openField({ retained, ...options })
+  return await field.attack(name, { seconds })
 }
 
 function toExperience({ failed, ...took }: HonestMeasured): Experience {
