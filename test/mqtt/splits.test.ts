@@ -30,9 +30,9 @@ const SMALL_AND_LARGE: readonly Sent[] = [
 ]
 
 /** Enough messages for several TLS records of many packets each. */
-const MANY: readonly Sent[] = Array.from({ length: 500 }, (_, index) => ({
+const MANY: readonly Sent[] = Array.from({ length: 250 }, (_, index) => ({
   qos: index % 5 === 0 ? 0 : 1,
-  payload: String(index).padEnd(150),
+  payload: String(index).padEnd(300),
 }))
 
 const USUAL = { session: 'clean', waitsFor: null, messages: SHORT } as const
