@@ -72,7 +72,8 @@ export function createTurns(
   function accountOf(key: string): Account {
     const known = accounts.get(key)
     if (known) return known
-    if (accounts.size >= sweepAt) sweep()
+    // not within work: its device would get a second account, and owe nothing on it
+    if (accounts.size >= sweepAt && working === null) sweep()
     const account = { used: 0, line: [], isWaiting: false }
     accounts.set(key, account)
     return account
@@ -80,8 +81,7 @@ export function createTurns(
 
   function sweep(): void {
     for (const [key, account] of accounts)
-      if (debtOf(account) === 0 && !account.isWaiting && working?.account !== account)
-        accounts.delete(key)
+      if (debtOf(account) === 0 && !account.isWaiting) accounts.delete(key)
     sweepAt = Math.max(SWEEP_FROM, accounts.size * 2)
   }
 

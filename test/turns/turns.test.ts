@@ -150,6 +150,22 @@ describe('turns', () => {
     assert.equal(turns.hasWaiting(), true)
   })
 
+  it('are counted for a device whose work is underway while others come by the thousand', async () => {
+    const { turns, work, tire, pass, done } = open()
+    turns.enter('a', () => {
+      turns.enter('b', () => {
+        for (let count = 0; count < 3000; count++) turns.enter(`new ${count}`, () => {})
+      })
+      pass(4)
+    })
+    tire('flood')
+    work('flood', 1)
+    work('a', 1)
+    assert.deepEqual(done, [])
+    await nextTurn()
+    assert.deepEqual(done, ['a', 'flood'])
+  })
+
   it('pass on the error of an item', async () => {
     const { turns } = open()
     const fail = () => {
