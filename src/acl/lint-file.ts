@@ -29,6 +29,8 @@ export function* fileWarnings(
   yield* outrankedWarnings(rules)
 }
 
+type UserRules = readonly [string, RuleSet]
+
 // enough for any file written by hand; a generated one is not worth minutes
 const MOST_COMPARISONS = 2_000_000
 
@@ -85,17 +87,24 @@ function* shadowWarnings(rules: AclRules, set: readonly Rule[]): Generator<Warni
 
 function* outrankedWarnings(rules: AclRules): Generator<Warning> {
   const denies = rules.patterns?.rules.filter(({ right }) => right === 'deny') ?? []
-  if (denies.length * rules.size > MOST_COMPARISONS) return
+  if (denies.length === 0 || denies.length * rules.size > MOST_COMPARISONS) return
+  const users = usersInOrder(rules)
   for (const deny of denies) {
-    const stronger = firstAbove(rules, deny)
+    const stronger = firstAbove(rules, users, deny)
     if (!stronger) continue
     const message = `does not override the lines of a user, such as line ${stronger.line}, ${quote(textOf(rules, stronger))}`
     yield { line: deny.line, at: deny.filter, code: 'deny_outranked', message }
   }
 }
 
-/** An own rule that allows something which the pattern `deny` denies the same user. */
-function firstAbove(rules: AclRules, deny: Rule): Rule | null {
+/** The users with their rules in the order of the file. A list, because the rules are made again for each loop over `users`. */
+function usersInOrder({ users }: AclRules): UserRules[] {
+  const line = ([, { rules }]: UserRules) => rules[0]?.line ?? 0
+  return [...users].sort((a, b) => line(a) - line(b))
+}
+
+/** The first own rule that allows something which the pattern `deny` denies the same user. */
+function firstAbove(rules: AclRules, users: readonly UserRules[], deny: Rule): Rule | null {
   // a client id may be anything
   const pattern = filterOf(rules, deny).replace(/[^/]*%c[^/]*/g, '+')
   const stronger = (user: string | null, set: RuleSet | null) => {
@@ -103,7 +112,7 @@ function firstAbove(rules: AclRules, deny: Rule): Rule | null {
     if (text === null || !set) return undefined
     return set.rules.find((rule) => rule.right !== 'deny' && overlaps(text, filterOf(rules, rule)))
   }
-  for (const [user, own] of rules.users) {
+  for (const [user, own] of users) {
     const rule = stronger(user, own)
     if (rule) return rule
   }

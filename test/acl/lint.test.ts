@@ -67,6 +67,15 @@ for (const [file, ...expected] of [
     assert.deepEqual(findings(file), [...expected])
   })
 
+test('names the first line of the file that a denying pattern does not override', () => {
+  const file = 'user z\ntopic read x\nuser a\ntopic read x\npattern deny x\n'
+  const finding = lintAcl(Buffer.from(file)).find(({ code }) => code === 'deny_outranked')
+  assert.equal(
+    finding?.message,
+    'does not override the lines of a user, such as line 2, "topic read x"',
+  )
+})
+
 test('finds what is not UTF-8', () => {
   const file = Buffer.from('user caf\xe9\ntopic read a\nuser b\ntopic read \xe9\n', 'latin1')
   assert.deepEqual(findings(file), ['1:6 warning never_matches', '4:12 warning never_matches'])
