@@ -44,7 +44,11 @@ export async function run(
 }
 
 /** Runs curl with a device's certificate. */
-export function curl(who: Credentials | null, caFile: string, ...args: string[]): Promise<Ran> {
+export function curl(
+  who: Pick<Credentials, 'certFile' | 'keyFile'> | null,
+  caFile: string,
+  ...args: string[]
+): Promise<Ran> {
   const own = who ? ['--cert', who.certFile, '--key', who.keyFile] : []
   return run('curl', ['-sS', '--max-time', '20', '--cacert', caFile, ...own, ...args])
 }
