@@ -7,7 +7,7 @@ import { ALL_AT_ONCE } from './attacks.ts'
 const MOST_WORK_MS = 250
 const MOST_MEMORY = 512 * 1024 ** 2
 /** A burst takes milliseconds, so that limits are reached at once. */
-const SECONDS = 0.6
+const SECONDS = 0.4
 const RETAINED = 2_000
 
 describe('an honest device during a flood', () => {
