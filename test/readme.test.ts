@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline'
 import { describe, it } from 'node:test'
 import { PROGRAM } from './cli/program.ts'
 import { run } from './support/clients.ts'
+import { npxOnce } from './support/docs.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const MODULES = join(ROOT, 'node_modules')
@@ -66,7 +67,10 @@ describe('the README', () => {
       started.push(gateway)
       await gateway.line((line) => line.includes('/metrics'))
       const followers = []
-      for (const { kind, script } of await commands()) {
+      const blocks = await commands()
+      const scripts = npxOnce(blocks.map(({ script }) => script))
+      for (const [n, script] of scripts.entries()) {
+        const kind = blocks[n]?.kind
         if (kind === 'follow') {
           // stdbuf, as mosquitto_sub writes to a pipe only when its buffer is full
           const follower = start(`stdbuf -oL ${script}`, folder)

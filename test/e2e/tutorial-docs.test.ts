@@ -7,6 +7,7 @@ import { initDirectory } from '../../src/ca/init.ts'
 import { inviteViewer } from '../../src/viewer/invite.ts'
 import { PROGRAM, type Program, startAny, temporaryFolder } from '../cli/program.ts'
 import { run } from '../support/clients.ts'
+import { npxOnce } from '../support/docs.ts'
 import { freePort } from '../support/free-port.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
@@ -59,7 +60,8 @@ async function login(link: string, port: string, ca: string): Promise<string> {
 describe('docs/tutorial.md', () => {
   it('has commands that work in order', async () => {
     await using folder = await temporaryFolder()
-    await commandsWork(folder.path, await readFile(PAGE, 'utf8'))
+    const [text = ''] = npxOnce([await readFile(PAGE, 'utf8')])
+    await commandsWork(folder.path, text)
   })
 
   it('has commands that work after those of the README in the same checkout', async () => {
