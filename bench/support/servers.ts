@@ -137,6 +137,8 @@ export function startGateway(
     // all clients have the same address and connect at the same time
     WOTT_HANDSHAKE_RATE_PER_ADDRESS: '0',
     WOTT_HANDSHAKE_RATE: '0',
+    // a load generator uses its connections to the end
+    WOTT_MAX_REQUESTS_PER_CONNECTION: '1000000000',
     WOTT_BROKER: 'memory:',
     WOTT_CERTS_DIR: ground.server.directory,
     WOTT_CRL_FILE: ground.crlFile,
