@@ -20,14 +20,17 @@ export function change<T>(layout: Layout, work: () => Promise<T>): Promise<T> {
   })
 }
 
-/** Completes an unfinished directory whose certificate is in the ledger, and deletes every other unfinished file. */
+/**
+ * Completes an unfinished directory whose certificate is in the ledger, and deletes every other one. Files are left alone: another
+ * command may be about to rename one, under a lock of its own, and `replaceFile` deletes what a crash has left.
+ */
 async function settle(layout: Layout, parent: string): Promise<void> {
   if (!exists(parent)) return
-  for (const entry of await readdir(parent)) {
-    if (!entry.startsWith(UNFINISHED_PREFIX)) continue
-    const unfinished = join(parent, entry)
+  for (const entry of await readdir(parent, { withFileTypes: true })) {
+    if (!entry.isDirectory() || !entry.name.startsWith(UNFINISHED_PREFIX)) continue
+    const unfinished = join(parent, entry.name)
     if (await isRecorded(layout, unfinished))
-      await finishDirectory(join(parent, entry.slice(UNFINISHED_PREFIX.length)))
+      await finishDirectory(join(parent, entry.name.slice(UNFINISHED_PREFIX.length)))
     else await rm(unfinished, { recursive: true })
   }
 }

@@ -74,6 +74,14 @@ test('the files of a device that is not in the ledger are removed', async () => 
   assert.deepEqual((await readdir(layout.devices)).sort(), ['kitchen', 'sensor', 'subscriber'])
 })
 
+test('a file that another command is about to rename stays where it is', async () => {
+  await using directory = await initialisedDirectory()
+  // as "viewer invite" and "dev" write the book of viewers
+  await writeFile(join(directory.path, '.new-viewers.json'), '')
+  await addDevice(directory.path, 'kitchen')
+  assert.ok((await readdir(directory.path)).includes('.new-viewers.json'))
+})
+
 test('a revocation that is on the list but not yet in the ledger is valid', async () => {
   await using directory = await initialisedDirectory()
   const { layout } = directory

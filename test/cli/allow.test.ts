@@ -21,7 +21,7 @@ describe('--allow', () => {
     const env = { WOTT_DEVICE_LISTEN: `:${gateway.ports.device}` }
     const args = ['device', 'add', 'kitchen', '--allow', 'kitchen/#', '--allow', 'read house/+']
     const { code, stdout, stderr } = await run(args, { cwd, env })
-    assert.deepEqual([code, stdout], [0, 'kitchen.d.wott.local\t.wott/devices/kitchen\n'])
+    assert.deepEqual([code, stdout], [0, 'kitchen.d.wott.local\t.wott/devices/kitchen\n'], stderr)
     assert.match(
       await readFile(aclFile, 'utf8'),
       /\n\n# added by "wott-gateway device add kitchen" on \d{4}-\d\d-\d\d\nuser kitchen\.d\.wott\.local\ntopic readwrite kitchen\/#\ntopic read house\/\+\n$/,
