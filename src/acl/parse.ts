@@ -15,7 +15,7 @@ export type ParsedAcl =
   | { readonly ok: true; readonly rules: AclRules }
   | { readonly ok: false; readonly errors: readonly AclError[] }
 
-/** Reads an ACL file as Mosquitto 2.0 does. If any line is bad there are no rules, but an error for each bad line. */
+/** Reads an ACL file as Mosquitto 2.0 does. A file with a bad line gives no rules, only an error for each bad line. */
 export function parseAcl(bytes: Uint8Array): ParsedAcl {
   return finish(parseInSteps(Buffer.from(bytes)))
 }

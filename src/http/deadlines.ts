@@ -78,7 +78,7 @@ export function bodyArrived(request: object, bytes: number): void {
   if (exchange) exchange.arrived += bytes
 }
 
-/** The request is no longer late: all bytes of its body have been taken. */
+/** Call it when all bytes of the body have been taken: from then on the request cannot be late. */
 export function bodyTaken(request: object): void {
   const exchange = (request as HasExchange)[EXCHANGE]
   if (exchange) exchange.isBodyTaken = true

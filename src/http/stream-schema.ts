@@ -29,7 +29,7 @@ export const STREAM_EVENTS = {
   Message: {
     type: 'object',
     description:
-      'One message, as streams send it. A payload that is no UTF-8 is in `payloadBase64`, every other in `payload`.',
+      'One message, as streams send it. A payload that is not valid UTF-8 is in `payloadBase64`, any other in `payload`.',
     required: ['topic', 'device', 'qos', 'retain', 'time'],
     properties: {
       topic: { type: 'string' },
@@ -76,7 +76,7 @@ export const STREAM_EVENTS = {
   },
   Heartbeat: {
     type: 'object',
-    description: 'The connection is there, also while there are no messages.',
+    description: 'Shows that the connection still works while there are no messages.',
     required: ['time'],
     properties: {
       time: { type: 'string', format: 'date-time', description: 'By the clock of the gateway.' },

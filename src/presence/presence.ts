@@ -68,7 +68,7 @@ export async function openPresence(options: PresenceOptions): Promise<Presence> 
       if (isEmptied) forgetCleared(topic)
       return
     }
-    // any client may empty a retained topic, so this is no sign of the device
+    // any client that may write the topic can delete its retained message, so this does not show that the device is alive
     if (isEmptied) return
     const known = watch.last?.device === device ? watch.last : heard.get(device, topic)
     if (known) noteAgain(known, watch, delivery)

@@ -169,7 +169,7 @@ export function asyncapi(version: string): object {
         },
         message: event('message', 'A message that the reader may read', 'Message'),
         gap: event('gap', 'Messages are missing', 'Gap'),
-        heartbeat: event('heartbeat', 'The connection is there', 'Heartbeat'),
+        heartbeat: event('heartbeat', 'The connection still works', 'Heartbeat'),
         end: event('end', 'The stream ends for good', 'End'),
       },
       schemas,
