@@ -1,3 +1,4 @@
+import { type Account, createAccounts } from './accounts.ts'
 import { createRanks } from './ranks.ts'
 
 /**
@@ -22,86 +23,38 @@ export interface Turns {
 const SLICE_MS = 1
 /** Milliseconds of one turn of the event loop for all work that waits. */
 const TURN_MS = 2
-/** Milliseconds that a device may have worked lately, and still works at once while nobody waits. */
+/** Milliseconds that a device may have worked lately, and still works at once, however often, while nobody waits. */
 const AT_ONCE_MS = 10
 /** The same while somebody waits: a device that does so little never does. */
 const LITTLE_MS = 2
 /** The most that is charged for one piece of work: the rest was time of other programs or of the garbage collector. */
 const MOST_CHARGED_MS = 4
-/** The part of the time that a device may work without waiting for its turn. */
-const SHARE = 0.1
-/** The part of the time that all who wait share, where that is less for each of them. */
-const SHARE_OF_ALL = 0.25
-/** The most that a device can owe, so that it waits no longer than this divided by its share, whatever it did while it was alone. */
-const MOST_DEBT_MS = 20
-/** Sweeping costs the size of the map, so it waits until the map has doubled since the last time. */
-const SWEEP_FROM = 1000
 
 interface Piece {
   readonly work: () => void
   readonly leastMs: number
 }
 
-/** What one device has done, and what of it waits. */
-interface Account {
-  /** What it has used up, on the scale of `allowed`. */
-  used: number
-  /** Empty also while the last piece of it is being done. */
-  readonly line: Piece[]
-  /** Whether it is among those who take turns. */
-  isWaiting: boolean
-}
+type PieceAccount = Account<Piece>
 
-/** `onWait` is called whenever work has to wait for its turn. */
+/** `onWait` is called whenever work has to wait for its turn. `loopCount` gives the number of the event loop's turn. */
 export function createTurns(
   onWait: () => void = () => {},
   now: () => number = () => performance.now(),
+  loopCount: () => number = () => performance.nodeTiming.uvMetricsInfo.loopCount,
 ): Turns {
-  const accounts = new Map<string, Account>()
+  const accounts = createAccounts<Piece>(now())
   // those who wait, by whole milliseconds of what they have used up
-  const ranks = createRanks<Account>()
+  const ranks = createRanks<PieceAccount>()
   // how many devices wait
   let waiting = 0
-  // what anybody may have used up by now
-  let allowed = 0
-  let allowedAt = now()
-  let sweepAt = SWEEP_FROM
   let isPlanned = false
-  let working: { readonly account: Account; readonly until: number } | null = null
-
-  function accountOf(key: string): Account {
-    const known = accounts.get(key)
-    if (known) return known
-    // not within work: its device would get a second account, and owe nothing on it
-    if (accounts.size >= sweepAt && working === null) sweep()
-    const account = { used: 0, line: [], isWaiting: false }
-    accounts.set(key, account)
-    return account
-  }
-
-  function sweep(): void {
-    for (const [key, account] of accounts)
-      if (debtOf(account) === 0 && !account.isWaiting) accounts.delete(key)
-    sweepAt = Math.max(SWEEP_FROM, accounts.size * 2)
-  }
-
-  function allow(time: number): void {
-    const share = Math.min(SHARE, SHARE_OF_ALL / Math.max(1, waiting))
-    allowed += Math.max(0, time - allowedAt) * share
-    allowedAt = time
-  }
-
-  function debtOf({ used }: Account): number {
-    return Math.max(0, used - allowed)
-  }
-
-  function charge(account: Account, ms: number, time: number): void {
-    allow(time)
-    account.used = allowed + Math.min(MOST_DEBT_MS, debtOf(account) + ms)
-  }
+  // the turn of the event loop in which a device beyond its share last worked at once
+  let lastBeyond = loopCount()
+  let working: { readonly account: PieceAccount; readonly until: number } | null = null
 
   /** Does the work, and returns how many milliseconds it took. */
-  function run(account: Account, { work, leastMs }: Piece): number {
+  function run(account: PieceAccount, { work, leastMs }: Piece): number {
     const before = working
     const started = now()
     working = { account, until: started + SLICE_MS }
@@ -112,12 +65,13 @@ export function createTurns(
       working = before
       const time = now()
       spent = Math.max(leastMs, time - started)
-      charge(account, Math.min(spent, MOST_CHARGED_MS), time)
+      accounts.allow(time, waiting)
+      accounts.charge(account, Math.min(spent, MOST_CHARGED_MS))
     }
     return spent
   }
 
-  function wait(account: Account, piece: Piece): void {
+  function wait(account: PieceAccount, piece: Piece): void {
     onWait()
     account.line.push(piece)
     if (account.isWaiting) return
@@ -127,8 +81,8 @@ export function createTurns(
     plan()
   }
 
-  function join(account: Account): void {
-    ranks.add(account, Math.floor(allowed + debtOf(account)))
+  function join(account: PieceAccount): void {
+    ranks.add(account, accounts.rankOf(account))
   }
 
   function plan(): void {
@@ -148,7 +102,7 @@ export function createTurns(
     }
   }
 
-  function slice(account: Account): number {
+  function slice(account: PieceAccount): number {
     const { line } = account
     let spent = 0
     try {
@@ -163,14 +117,28 @@ export function createTurns(
     return spent
   }
 
-  function mayGoAtOnce(account: Account): boolean {
+  function mayGoAtOnce(account: PieceAccount): boolean {
     if (working?.account === account || account.isWaiting) return false
-    allow(now())
-    return debtOf(account) < (waiting === 0 ? AT_ONCE_MS : LITTLE_MS)
+    accounts.allow(now(), waiting)
+    const debt = accounts.debtOf(account)
+    if (waiting > 0) return debt < LITTLE_MS
+    return debt < AT_ONCE_MS || isFirstOfTurn()
+  }
+
+  /**
+   * True once in each turn of the event loop. One piece of work delays the rest little, and a device that sends one request after
+   * another would otherwise need a second turn for each.
+   */
+  function isFirstOfTurn(): boolean {
+    const turnNow = loopCount()
+    const isFirst = turnNow !== lastBeyond
+    lastBeyond = turnNow
+    return isFirst
   }
 
   function enter(key: string, work: () => void, leastMs = 0): void {
-    const account = accountOf(key)
+    if (working === null) accounts.sweep()
+    const account = accounts.of(key)
     const piece = { work, leastMs }
     // part of the work that the device does now
     if (working?.account === account && leastMs === 0 && !isOver()) work()

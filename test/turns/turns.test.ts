@@ -10,7 +10,12 @@ function open() {
   const onWait = () => {
     waits += 1
   }
-  const turns = createTurns(onWait, () => time)
+  let loops = 0
+  const turns = createTurns(
+    onWait,
+    () => time,
+    () => loops,
+  )
   /** Enters work that takes that long. */
   function work(key: string, milliseconds: number, name = key): void {
     turns.enter(key, () => {
@@ -24,6 +29,10 @@ function open() {
     done,
     work,
     waits: () => waits,
+    /** Begins the next turn of the event loop, for what may go at once. */
+    nextLoop() {
+      loops += 1
+    },
     pass(milliseconds: number) {
       time += milliseconds
     },
@@ -41,6 +50,24 @@ describe('turns', () => {
     work('b', 1)
     assert.deepEqual(done, ['a', 'a', 'a', 'a', 'a', 'b'])
     assert.equal(waits(), 0)
+  })
+
+  it('are immediate for the first piece of each turn of the event loop while nobody waits', async () => {
+    const { work, tire, nextLoop, done, waits } = open()
+    tire('a')
+    tire('b')
+    for (let count = 0; count < 3; count++) {
+      nextLoop()
+      work('a', 1)
+    }
+    assert.deepEqual(done, ['a', 'a', 'a'])
+    work('b', 1)
+    nextLoop()
+    work('a', 1)
+    assert.deepEqual(done, ['a', 'a', 'a'], 'b used more than a, and waits')
+    assert.equal(waits(), 2)
+    await nextTurn()
+    assert.deepEqual(done, ['a', 'a', 'a', 'b', 'a'])
   })
 
   it('are given to each device in slices, however much work the first one has', async () => {
