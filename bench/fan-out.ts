@@ -110,7 +110,7 @@ async function measure(ground: Ground, version: 1 | 2, count: number): Promise<s
   const shown = (site: Site, what: keyof StreamMeasured) => median(of(site, what)).toFixed(1)
   const compared = others.map((other) => ratios(of(gateway, 'cost'), of(other, 'cost')))
   const lost = sites.flatMap((site) => of(site, 'lost')).reduce((sum, one) => sum + one, 0)
-  const [nchan] = others as [Site, Site]
+  const [nchan, bare] = others as [Site, Site]
   const name = `HTTP/${version === 1 ? '1.1' : '2'}, ${count}`
   if (lost > 0) fail(`${lost} events were lost, ${name} streams`)
   report({
@@ -118,6 +118,7 @@ async function measure(ground: Ground, version: 1 | 2, count: number): Promise<s
     measured: `${shown(gateway, 'cost')} µs for each, p99 ${shown(gateway, 'p99')} ms; the POST itself ${shown(gateway, 'post')} µs`,
     peer: `nchan ${shown(nchan, 'cost')} µs, ${shown(nchan, 'p99')} ms, ${shown(nchan, 'post')} µs`,
     ratio: `${withSpread(compared[0] ?? [])} x the CPU`,
+    floor: `${shown(bare, 'cost')} µs, ${shown(bare, 'p99')} ms, ${shown(bare, 'post')} µs`,
     goals: [[version === 1 ? GOALS.streams1 : GOALS.streams2, median(compared[0] ?? [])]],
   })
   return [

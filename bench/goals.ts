@@ -1,8 +1,9 @@
 /** A limit that a measured value has to keep: at least `least`, or at most `most`. */
-export type Goal = { readonly unit: string } & (
-  | { readonly least: number }
-  | { readonly most: number }
-)
+export type Goal = {
+  readonly unit: string
+  /** Where it has not been reached: what prevents that. */
+  readonly obstacle?: string
+} & ({ readonly least: number } | { readonly most: number })
 
 /** What the benchmarks have to show; every part takes its goals from here. */
 export const GOALS = {

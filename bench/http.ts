@@ -61,6 +61,7 @@ function row(name: string, sites: readonly HttpSite[]): string[] {
     measured: `${shown(gateway, 'rate', 0)}/s, ${shown(gateway, 'cost', 1)} µs of CPU`,
     peer: `bare Fastify ${shown(bare, 'rate', 0)}/s, ${shown(bare, 'cost', 1)} µs`,
     ratio: `by CPU ${withSpread(speed)}`,
+    ...(floor && { floor: `node:https ${shown(floor, 'cost', 1)} µs` }),
     goals: [[GOALS.post, median(speed)]],
   })
   return [

@@ -131,6 +131,7 @@ function reportGateway([gateway, bare]: readonly Site[]): void {
     measured: `${(gateway.bears * PART).toFixed(0)}/s: ${times(gateway)}`,
     peer: `bare Fastify ${times(bare)}; own lateness ${shown(gateway, 'own')} ms`,
     ratio: `${withSpread(tails(gateway.rounds), 1)} x`,
+    floor: `Fastify ${withSpread(tails(bare.rounds), 1)} x`,
     goals: [
       [GOALS.tail, median(tails(gateway.rounds))],
       // a server that cannot keep up has a long p50, and then a small ratio

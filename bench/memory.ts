@@ -10,15 +10,21 @@ import type { IdleJob } from './support/idle-load.ts'
 import { startNginx } from './support/nginx.ts'
 import { requireOpenFiles } from './support/open-files.ts'
 import { print, printTable } from './support/rounds.ts'
-import { MANY, type Server, startBareTls, startServer } from './support/servers.ts'
+import {
+  MANY,
+  type Server,
+  startBareStreams,
+  startBareTls,
+  startServer,
+} from './support/servers.ts'
 import type { StreamJob, StreamMeasured } from './support/stream-load.ts'
 
 const HELP = `Usage: node bench/memory.ts [OPTIONS]
 
 Measures the resident memory of the gateway, of nginx with nchan and of Mosquitto: before clients connect, with idle event
 streams or MQTT clients with one subscription each, per client, and after they have left. Then as many come to the gateway
-again: a leak would show. With MQTT clients, node:tls alone shows how much memory Node.js itself needs for a connection with
-mutual TLS, and how much it frees. A second gateway uses the memory allocator of glibc; the first uses jemalloc, as in the image, if
+again: a leak would show. A bare Node.js server, which only keeps the streams or connections open, shows how much memory Node.js
+itself needs for them, and how much it frees. A second gateway uses the memory allocator of glibc; the first uses jemalloc, as in the image, if
 this machine has libjemalloc.so.2.
 
   --clients N    number of clients [10000]
@@ -123,6 +129,7 @@ function mqtt(ground: Ground, server: Server, as = server.name): Crowd {
 
 const gateway = (ground: Ground) => startServer('gateway', ground, { env: MANY })
 const WITH_GLIBC = 'gateway with glibc'
+const BARE = 'bare Node.js'
 const gatewayWithGlibc = (ground: Ground) =>
   startServer('gateway', ground, { env: { ...MANY, LD_PRELOAD: '' } })
 
@@ -135,8 +142,8 @@ const PARTS: Record<string, (ground: Ground) => Promise<Levels[]>> = {
     await using mosquitto = await startServer('mosquitto', ground)
     await using glibc = await gatewayWithGlibc(ground)
     await using first = mqtt(ground, ours)
-    await using second = mqtt(ground, bare)
-    await using third = mqtt(ground, mosquitto)
+    await using second = mqtt(ground, mosquitto)
+    await using third = mqtt(ground, bare, BARE)
     await using fourth = mqtt(ground, glibc, WITH_GLIBC)
     return await measure([first, second, third, fourth])
   },
@@ -145,11 +152,13 @@ const PARTS: Record<string, (ground: Ground) => Promise<Levels[]>> = {
 async function measureStreams(ground: Ground, version: 1 | 2): Promise<Levels[]> {
   await using ours = await gateway(ground)
   await using nginx = await startNginx(ground)
+  await using bare = await startBareStreams(ground)
   await using glibc = await gatewayWithGlibc(ground)
   await using first = streams(ground, ours, version)
   await using second = streams(ground, nginx, version)
-  await using third = streams(ground, glibc, version, WITH_GLIBC)
-  return await measure([first, second, third])
+  await using third = streams(ground, bare, version, BARE)
+  await using fourth = streams(ground, glibc, version, WITH_GLIBC)
+  return await measure([first, second, third, fourth])
 }
 
 /** KiB per client. */
@@ -157,26 +166,26 @@ const eachOf = ({ before, beside }: Levels) => ((beside - before) * 1024) / clie
 
 const mib = (level: number) => `${level.toFixed(0)} MiB`
 
-function reportAll([ours, peer, ...others]: readonly Levels[]): void {
-  if (!ours || !peer) return
-  reportOne(ours, peer)
+function reportAll([ours, peer, bare, withGlibc]: readonly Levels[]): void {
+  if (!ours || !peer || !bare || !withGlibc) return
+  reportOne(ours, peer, bare)
   report({
     what: `memory when as many come again, ${ours.name}`,
     measured: `${mib(ours.again)}, the first time ${mib(ours.beside)}`,
     ratio: `${(ours.again / ours.beside).toFixed(2)} x`,
     goals: [[GOALS.memoryAgain, ours.again / ours.beside]],
   })
-  const withGlibc = others.find(({ name }) => name.endsWith(WITH_GLIBC))
-  if (withGlibc) reportOne(withGlibc, peer)
+  reportOne(withGlibc, peer, bare)
 }
 
-function reportOne(gateway: Levels, peer: Levels): void {
+function reportOne(gateway: Levels, peer: Levels, bare: Levels): void {
   const ratio = eachOf(gateway) / eachOf(peer)
   report({
     what: `memory, ${clients} idle ${gateway.name}`,
     measured: `${eachOf(gateway).toFixed(1)} KiB each`,
     peer: `${peer.name} ${eachOf(peer).toFixed(1)} KiB`,
     ratio: `${ratio.toFixed(2)} x`,
+    floor: `${eachOf(bare).toFixed(1)} KiB`,
     goals: [
       gateway.name.startsWith('MQTT')
         ? [GOALS.clientMemory, eachOf(gateway)]
@@ -188,6 +197,7 @@ function reportOne(gateway: Levels, peer: Levels): void {
     measured: `${mib(gateway.after)}, before ${mib(gateway.before)}`,
     peer: `${peer.name} ${mib(peer.after)}, before ${mib(peer.before)}`,
     ratio: `${(gateway.after / gateway.before).toFixed(2)} x`,
+    floor: `${mib(bare.after)}, before ${mib(bare.before)}: ${(bare.after / bare.before).toFixed(2)} x`,
     goals: [[GOALS.memoryAfter, gateway.after / gateway.before]],
   })
 }

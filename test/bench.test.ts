@@ -33,6 +33,7 @@ describe('bench/', () => {
       measured: '1/s',
       peer: 'a|b',
       ratio: '0.5 (0.4 to 0.6)',
+      floor: '2 µs',
     })
     const part = { command: 'npm run bench -- x', text: 'printed', seconds: 1 }
     const sections: Section[] = [
@@ -40,12 +41,32 @@ describe('bench/', () => {
       { ...part, title: 'Two', failed: 'bench/x.ts ended with 1', findings: [] },
     ]
     const text = toMarkdown(ABOUT, sections)
-    assert.match(text, /^\| POST \| 1\/s \| a\\\|b \| 0\.5 \(0\.4 to 0\.6\) \| {2}\| {2}\|$/m)
     assert.match(
       text,
-      /^\| Two \| \*\*failed\*\*: bench\/x\.ts ended with 1 \| {2}\| {2}\| {2}\| \*\*no\*\* \|$/m,
+      /^\| POST \| 1\/s \| a\\\|b \| 0\.5 \(0\.4 to 0\.6\) \| 2 µs \| {2}\| {2}\|$/m,
+    )
+    assert.match(
+      text,
+      /^\| Two \| \*\*failed\*\*: bench\/x\.ts ended with 1 \| {2}\| {2}\| {2}\| {2}\| \*\*no\*\* \|$/m,
     )
     assert.equal(text.split('printed').length - 1, 2)
+  })
+
+  it('says once what prevents goals that are missed', () => {
+    const slow = { most: 1, unit: ' s', obstacle: 'It waits.' }
+    const findings = [2, 3, 0.5].map((seconds) =>
+      toFinding({ what: `in ${seconds} s`, measured: '', goals: [[slow, seconds]] }),
+    )
+    const part = { title: 'One', command: '', text: '', seconds: 1, failed: null }
+    const lines = toMarkdown(ABOUT, [{ ...part, findings }]).split('\n')
+    assert.deepEqual(
+      lines.filter((line) => line.includes('It waits.')),
+      ['- **in 2 s; in 3 s**: It waits.'],
+    )
+    const [, , reached] = findings
+    assert.ok(
+      !toMarkdown(ABOUT, [{ ...part, findings: reached ? [reached] : [] }]).includes('## Why'),
+    )
   })
 
   it('tells from the goals whether a result reaches them', () => {

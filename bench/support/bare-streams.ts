@@ -43,5 +43,7 @@ function publish(payload: Buffer): void {
   for (const stream of streams) stream.write(frame)
 }
 
+// the same setting as in the gateway; otherwise idle connections are closed between their turns
+Object.assign(server, { keepAliveTimeout: 72_000 })
 server.on('connection', (socket: Socket) => socket.setNoDelay(true))
 await serve(server)

@@ -8,14 +8,19 @@ export interface Finding {
   /** The result of another server in the same run. */
   readonly peer: string
   readonly ratio: string
+  /** What a bare Node.js server needs for the same job in the same run. */
+  readonly floor: string
   readonly goal: string
   /** `not shown`: the load generator was too late to tell. Empty without a goal. */
   readonly reached: 'yes' | 'no' | 'not shown' | ''
+  /** What prevents the goals that were missed. */
+  readonly obstacles: readonly string[]
 }
 
 export interface Measurement extends Pick<Finding, 'what' | 'measured'> {
   readonly peer?: string
   readonly ratio?: string
+  readonly floor?: string
   /** Goals, each with the value that was measured. */
   readonly goals?: readonly (readonly [Goal, number])[]
   /** Whether the load generator itself was so late that a miss says nothing about the server. */
@@ -27,14 +32,22 @@ export function toFinding({
   measured,
   peer = '',
   ratio = '',
+  floor = '',
   goals = [],
   isLoadLate = false,
 }: Measurement): Finding {
-  const isMet = goals.every(([goal, value]) => isReached(goal, value))
-  const missed = isLoadLate ? 'not shown' : 'no'
-  const verdict = isMet ? 'yes' : missed
-  const goal = goals.map(([one]) => toText(one)).join(', ')
-  return { what, measured, peer, ratio, goal, reached: goals.length === 0 ? '' : verdict }
+  const missed = goals.filter(([goal, value]) => !isReached(goal, value))
+  const verdict = isLoadLate ? 'not shown' : 'no'
+  return {
+    what,
+    measured,
+    peer,
+    ratio,
+    floor,
+    goal: goals.map(([one]) => toText(one)).join(', '),
+    reached: goals.length === 0 ? '' : missed.length === 0 ? 'yes' : verdict,
+    obstacles: missed.flatMap(([{ obstacle }]) => obstacle ?? []),
+  }
 }
 
 /** A delay of the load generator itself above this part of a measured time makes that time doubtful. */

@@ -26,21 +26,22 @@ use TLS with client certificates (P-256). The servers in Node.js, ours and the b
 nginx and Mosquitto are as Debian ships them. Each round measures all servers in turn, and a ratio compares results of the same round. A figure is the median
 of all rounds; the lowest and highest are in brackets, and no round is left out. CPU is the CPU time of all threads of the server, divided by the number
 of requests or messages in that time. Other programs on the same core change it less than a rate, so ratios compare CPU where a CPU figure is given.
-The goals are those of bench/goals.ts, and medians are compared with them. Each load generator checks that every answer is the right one and that nothing is
+"bare Node.js" is a server without what a gateway does (no ACL, no broker, no limits) that Node.js needs at least for the same job, measured in the
+same run. The goals are those of bench/goals.ts, and medians are compared with them. Each load generator checks that every answer is the right one and that nothing is
 lost. Where it sends at a steady rate, times count from when a request is due. "not shown" means that the load generator was too late to tell.`
 
 /** bench/RESULTS.md: the method, a summary table, and the output of each part. */
 export function toMarkdown(about: About, sections: readonly Section[]): string {
   const rows = sections.flatMap(({ title, failed, findings }) => [
-    ...findings.map(({ what, measured, peer, ratio, goal, reached }) => [
-      ...[what, measured, peer, ratio, goal],
+    ...findings.map(({ what, measured, peer, ratio, floor, goal, reached }) => [
+      ...[what, measured, peer, ratio, floor, goal],
       reached === 'yes' ? reached : marked(reached),
     ]),
-    ...(failed === null ? [] : [[title, `**failed**: ${failed}`, '', '', '', marked('no')]]),
+    ...(failed === null ? [] : [[title, `**failed**: ${failed}`, '', '', '', '', marked('no')]]),
   ])
   const table = [
-    ['what', 'measured', 'peer', 'ratio', 'goal', 'reached'],
-    ['---', '---', '---', '---', '---', '---'],
+    ['what', 'measured', 'peer', 'ratio', 'bare Node.js', 'goal', 'reached'],
+    ['---', '---', '---', '---', '---', '---', '---'],
     ...rows,
   ]
   return [
@@ -49,8 +50,19 @@ export function toMarkdown(about: About, sections: readonly Section[]): string {
     `- ${about.date}, commit ${about.commit}\n- ${about.machine}\n- ${about.versions}\n- load average at the start: ${about.load}`,
     METHOD,
     table.map((cells) => `| ${cells.map(escaped).join(' | ')} |`).join('\n'),
+    ...toObstacles(sections.flatMap(({ findings }) => findings)),
     ...sections.map(toSection),
   ].join('\n\n')
+}
+
+/** What prevents the goals that were missed, each obstacle with all that it prevents. */
+function toObstacles(findings: readonly Finding[]): string[] {
+  const missed = new Map<string, string[]>()
+  for (const { what, obstacles } of findings)
+    for (const obstacle of obstacles) missed.getOrInsertComputed(obstacle, () => []).push(what)
+  if (missed.size === 0) return []
+  const lines = [...missed].map(([obstacle, whats]) => `- **${whats.join('; ')}**: ${obstacle}`)
+  return ['## Why goals are missed', lines.join('\n')]
 }
 
 function toSection({ title, command, text, seconds, failed }: Section): string {

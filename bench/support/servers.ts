@@ -64,9 +64,13 @@ export function startServer(
   }
 }
 
-/** A bare Fastify server with the gateway's answer to a publish. */
-export function startBareHttp(ground: Ground, options: StartOptions = {}): Promise<Server> {
-  return startModule('bare-http', 'bare-http.ts', [ground.directory], options)
+/** A bare Fastify server with the gateway's answer to a publish, after it is written to `file` and synced if there is one. */
+export function startBareHttp(
+  ground: Ground,
+  { file, ...options }: StartOptions & { readonly file?: string } = {},
+): Promise<Server> {
+  const args = [ground.directory, ...(file === undefined ? [] : [file])]
+  return startModule('bare-http', 'bare-http.ts', args, options)
 }
 
 /** `node:https` alone, with an answer of the same length. */
