@@ -16,15 +16,30 @@ export interface ConnectionSlots {
   share(server: Server, most: number): void
 }
 
+interface Share {
+  readonly server: Server
+  readonly most: number
+  /** How many it has. */
+  own: number
+  add(by: number): void
+}
+
+/** The key under which a socket holds the share that it is counted in. */
+const SHARE = Symbol('share')
+type CountedSocket = Socket & { [SHARE]?: Share }
+
 /** Node itself drops what is beyond, before anything is made of it. */
 export function createConnectionSlots(total: number): ConnectionSlots {
-  const shares: { readonly server: Server; readonly most: number; own: number }[] = []
-  // what another address of a door lets in comes to the door's own server too
-  const counted = new WeakSet<Socket>()
+  const shares: Share[] = []
   let taken = 0
+  let mostOfAny = 0
+  // whether a server may have fewer than its most
+  let isShort = true
 
   function allot(): void {
     const free = Math.max(0, total - taken)
+    if (free >= mostOfAny && !isShort) return
+    isShort = free < mostOfAny
     for (const { server, most, own } of shares) server.maxConnections = Math.min(most, own + free)
   }
 
@@ -32,22 +47,34 @@ export function createConnectionSlots(total: number): ConnectionSlots {
     total,
     forStrangers: Math.max(1, Math.floor(total / STRANGERS_SHARE)),
     share(server, most) {
-      const share = { server, most, own: 0 }
-      shares.push(share)
-      const count = (by: number) => {
-        share.own += by
-        taken += by
-        allot()
+      const share: Share = {
+        server,
+        most,
+        own: 0,
+        add(by) {
+          share.own += by
+          taken += by
+          allot()
+        },
       }
-      server.prependListener('connection', (socket: Socket) => {
-        if (counted.has(socket)) return
-        counted.add(socket)
-        count(1)
-        socket.once('close', () => count(-1))
+      shares.push(share)
+      mostOfAny = Math.max(mostOfAny, most)
+      isShort = true
+      server.prependListener('connection', (socket: CountedSocket) => {
+        // what another address of a door lets in comes to the door's own server too
+        if (socket[SHARE]) return
+        socket[SHARE] = share
+        share.add(1)
+        socket.on('close', freed)
       })
       allot()
     },
   }
+}
+
+/** A listener of a socket; one function for all sockets. */
+function freed(this: CountedSocket): void {
+  this[SHARE]?.add(-1)
 }
 
 /** How many descriptors connections may have: what the system allows, less what is open and a reserve. Infinity where it is not known. */
