@@ -30,7 +30,7 @@ const ROOMS: Record<string, readonly string[]> = {
   config: ['errors.ts', 'door-table.ts', 'topic'],
   metrics: ['version.ts', 'door-table.ts', 'log', 'budget', 'topic', 'disk', 'config'],
   uplink: ['errors.ts', 'topic', 'metrics', 'config'],
-  door: ['errors.ts', 'door-table.ts', 'net', 'metrics', 'config'],
+  door: ['errors.ts', 'chain.ts', 'door-table.ts', 'net', 'metrics', 'config'],
   identity: [
     'errors.ts',
     'door-table.ts',

@@ -1,9 +1,12 @@
 import type { Socket } from 'node:net'
+import { createChain, type Link } from '../chain.ts'
 import type { Door } from '../door-table.ts'
 import type { CutReason, Meter } from '../metrics/meter.ts'
 import { addressGroup } from '../net/address.ts'
+import { createCounts } from './counts.ts'
 import type { HandshakePace } from './handshake-pace.ts'
 import { connectionKey, type SocketAddresses } from './peer.ts'
+import type { Receive } from './steps.ts'
 
 export interface AdmissionOptions {
   readonly door: Door
@@ -22,7 +25,7 @@ export interface AdmissionOptions {
 /** Bounds the connections of a door. Strangers, whose identity is not known yet, have places of their own. */
 export interface Admission {
   /** Gives a connection a stranger's place, and calls `begin` when it is its turn to begin its handshake. */
-  admit(socket: Socket, begin: () => void): void
+  admit(socket: Socket, begin: Receive): void
   /** Moves a connection from the strangers to its name. Returns why there is no room for it; it then stays a stranger. */
   identified(peer: SocketAddresses, id: string): CutReason | null
   /** The same, and ends the connection if there is no room. */
@@ -32,50 +35,61 @@ export interface Admission {
 /** The size of a TLS record (RFC 8446 §5.1), which holds a ClientHello. A client that sends more before the answer only fills memory. */
 const MAX_UNREAD_BYTES = 16_384 + 5
 
-interface Guest {
+/** Somebody who is connected. */
+class Guest implements Link<Guest> {
   readonly socket: Socket
   readonly address: string
-  id: string | null
+  readonly key: string
+  state: 'stranger' | 'named' | 'gone' = 'stranger'
+  /** Its name, once it is known. */
+  id = ''
+  before: Guest | null = null
+  after: Guest | null = null
+
+  constructor(socket: Socket, address: string) {
+    this.socket = socket
+    this.address = address
+    this.key = connectionKey(socket)
+  }
 }
+
+/** The key under which a socket holds its guest: the socket of its TLS is another one, and finds it by its addresses. */
+const GUEST = Symbol('guest')
+type GuestSocket = Socket & { [GUEST]?: Guest }
 
 export function createAdmission(options: AdmissionOptions): Admission {
   const { door, meter, pace, onFull } = options
   const guests = new Map<string, Guest>()
   // oldest first
-  const strangers = new Map<string, Set<Guest>>()
-  let strangerCount = 0
-  const named = new Map<string, number>()
-  let namedCount = 0
+  const strangers = createChain<Guest>()
+  const byAddress = createCounts()
+  const byName = createCounts()
 
-  function enter(socket: Socket): Guest {
+  function enter(socket: GuestSocket): Guest {
     const address = addressGroup(socket.remoteAddress)
-    const own = strangers.get(address)
-    if (own && own.size >= options.maxStrangersPerAddress)
-      cutOldest(address, own, 'max_strangers_per_address')
-    else if (strangerCount >= options.maxStrangers) cutOldest(...largest(), 'max_strangers')
-    const guest: Guest = { socket, address, id: null }
-    const key = connectionKey(socket)
-    guests.set(key, guest)
-    const group = strangers.get(address) ?? new Set()
-    strangers.set(address, group.add(guest))
-    strangerCount += 1
-    socket.once('close', () => {
-      if (guests.get(key) === guest) guests.delete(key)
-      leave(guest)
-    })
+    if (byAddress.of(address) >= options.maxStrangersPerAddress)
+      cutOldest(address, 'max_strangers_per_address')
+    else if (strangers.size >= options.maxStrangers) cutOldest(byAddress.largest(), 'max_strangers')
+    const guest = new Guest(socket, address)
+    socket[GUEST] = guest
+    guests.set(guest.key, guest)
+    strangers.add(guest)
+    byAddress.add(address)
+    socket.on('close', gone)
     return guest
   }
 
-  /** The address with the most strangers. */
-  function largest(): [string, Set<Guest>] {
-    let found: [string, Set<Guest>] = ['', new Set()]
-    for (const entry of strangers) if (entry[1].size > found[1].size) found = entry
-    return found
+  /** A listener of a socket; one function for all sockets. */
+  function gone(this: GuestSocket): void {
+    const guest = this[GUEST] as Guest
+    if (guests.get(guest.key) === guest) guests.delete(guest.key)
+    leave(guest)
   }
 
   /** The oldest stranger goes, since it has had the most time to identify itself. */
-  function cutOldest(address: string, group: Set<Guest>, reason: CutReason): void {
-    const [oldest] = group
+  function cutOldest(address: string, reason: CutReason): void {
+    let oldest = strangers.first()
+    while (oldest && oldest.address !== address) oldest = oldest.after
     if (!oldest) return
     meter.connectionCut(door, reason)
     onFull(reason, address)
@@ -84,57 +98,58 @@ export function createAdmission(options: AdmissionOptions): Admission {
   }
 
   function leave(guest: Guest): void {
-    const { id, address } = guest
-    if (id !== null) {
-      guest.id = null
-      namedCount -= 1
-      const left = (named.get(id) ?? 1) - 1
-      if (left === 0) named.delete(id)
-      else named.set(id, left)
-      return
+    const { state, id, address } = guest
+    guest.state = 'gone'
+    if (state === 'stranger') {
+      strangers.remove(guest)
+      byAddress.remove(address)
+    } else if (state === 'named') byName.remove(id)
+  }
+
+  /** Waits until it is the turn of this address. */
+  function delay(socket: Socket, address: string, begin: Receive): void {
+    let hasBegun = false
+    const cancel = pace.wait(address, () => {
+      hasBegun = true
+      socket.off('readable', boundUnread)
+      begin(socket)
+    })
+    if (hasBegun) return
+    meter.handshakeDelayed(door)
+    socket.once('close', cancel)
+    // once a PROXY header was read, the socket reads on
+    if (socket.readableLength > 0) socket.on('readable', boundUnread)
+
+    function boundUnread(): void {
+      if (socket.readableLength <= MAX_UNREAD_BYTES) return
+      meter.connectionCut(door, 'protocol_error')
+      socket.destroy()
     }
-    const group = strangers.get(address)
-    if (!group?.delete(guest)) return
-    strangerCount -= 1
-    if (group.size === 0) strangers.delete(address)
   }
 
   function noRoomFor(id: string): CutReason | null {
-    if ((named.get(id) ?? 0) >= options.maxConnectionsPerDevice) return 'max_connections_per_device'
-    return namedCount >= options.maxConnections ? 'max_connections' : null
+    if (byName.of(id) >= options.maxConnectionsPerDevice) return 'max_connections_per_device'
+    return byName.total >= options.maxConnections ? 'max_connections' : null
   }
 
   function identified(peer: SocketAddresses, id: string): CutReason | null {
     const guest = guests.get(connectionKey(peer))
     // it is closed already, or has a name
-    if (!guest || guest.id !== null) return null
+    if (guest?.state !== 'stranger') return null
     const reason = noRoomFor(id)
     if (reason) return reason
     leave(guest)
+    guest.state = 'named'
     guest.id = id
-    namedCount += 1
-    named.set(id, (named.get(id) ?? 0) + 1)
+    byName.add(id)
     return null
   }
 
   return {
     admit(socket, begin) {
       const { address } = enter(socket)
-      const turn = pace.begin(address, () => {
-        socket.off('readable', boundUnread)
-        begin()
-      })
-      if (!turn.isDelayed) return
-      meter.handshakeDelayed(door)
-      socket.once('close', turn.cancel)
-      // once a PROXY header was read, the socket reads on
-      if (socket.readableLength > 0) socket.on('readable', boundUnread)
-
-      function boundUnread(): void {
-        if (socket.readableLength <= MAX_UNREAD_BYTES) return
-        meter.connectionCut(door, 'protocol_error')
-        socket.destroy()
-      }
+      if (pace.take(address)) begin(socket)
+      else delay(socket, address, begin)
     },
     identified,
     claim(socket, id) {

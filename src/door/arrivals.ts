@@ -2,9 +2,15 @@ import type { BlockList, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Door } from '../door-table.ts'
 import type { Meter } from '../metrics/meter.ts'
-import { readFirstBytes } from '../net/first-bytes.ts'
+import { createFirstBytes } from '../net/first-bytes.ts'
 import { type ClientAddress, connectionKey, isAmong, standInFor } from './peer.ts'
-import { type HeaderFault, type ProxyVersion, readProxyHeader } from './proxy-protocol.ts'
+import {
+  type HeaderFault,
+  type ProxyHeader,
+  type ProxyVersion,
+  readProxyHeader,
+} from './proxy-protocol.ts'
+import type { Step } from './steps.ts'
 
 /** Why a connection is refused for its PROXY protocol header. */
 export type ProxyRefusal = 'untrusted' | 'too_many' | 'timeout' | 'incomplete' | HeaderFault
@@ -24,8 +30,8 @@ export interface ArrivalOptions {
 
 /** Connections through a load balancer, each of which begins with its client's address (PROXY protocol). */
 export interface Arrivals {
-  /** Reads the header, then calls `next`. From then on the connection shows the client's address. */
-  receive(socket: Socket, next: () => void): void
+  /** Reads the header; from then on the connection shows the client's address. */
+  readonly receive: Step
   /** Gives the connection's TLS the same address. */
   secure(socket: TLSSocket): void
 }
@@ -40,9 +46,10 @@ export function createArrivals(options: ArrivalOptions): Arrivals {
   // by the addresses and ports of the balancer's connection
   const clients = new Map<string, ClientAddress>()
 
-  function refuse(socket: Socket, refusal: ProxyRefusal, address: string): void {
+  function refuse(socket: Socket, refusal: ProxyRefusal): void {
     meter.connectionCut(door, refusal in CUTS ? CUTS[refusal as keyof typeof CUTS] : 'proxy_header')
-    options.onRefused(refusal, address)
+    // the socket still knows its address when it is closed, because it was asked for before
+    options.onRefused(refusal, socket.remoteAddress ?? '')
     socket.destroy()
   }
 
@@ -50,7 +57,7 @@ export function createArrivals(options: ArrivalOptions): Arrivals {
     const [oldest] = pending
     if (pending.size < maxPending || !oldest) return
     pending.delete(oldest)
-    refuse(oldest, 'too_many', oldest.remoteAddress ?? '')
+    refuse(oldest, 'too_many')
   }
 
   function name(socket: Socket, client: ClientAddress): void {
@@ -63,40 +70,43 @@ export function createArrivals(options: ArrivalOptions): Arrivals {
   }
 
   return {
-    receive(socket, next) {
-      const address = socket.remoteAddress
-      if (address === undefined) {
-        // it is reset already: HAProxy's health checks end so
-        socket.destroy()
-        return
-      }
-      if (!isAmong(from, address)) {
-        refuse(socket, 'untrusted', address)
-        return
-      }
-      makeRoom()
-      pending.add(socket)
-      readFirstBytes(socket, {
+    receive(next) {
+      const readHeader = createFirstBytes<ProxyHeader>({
         deadlineMs: timeoutMs,
         decide(bytes) {
           const header = readProxyHeader(bytes, version)
           return header && { taken: header.fault === null ? header.length : 0, says: header }
         },
-        onDecided(header) {
+        onDecided(socket, header) {
           pending.delete(socket)
           if (header.fault !== null) {
-            refuse(socket, header.fault, address)
+            refuse(socket, header.fault)
             return
           }
           if (header.client) name(socket, header.client)
-          next()
+          next(socket)
         },
-        onUnfinished({ ended, bytes }) {
+        onUnfinished(socket, { ended, bytes }) {
           // those that were cut to make room are counted already, and health checks of balancers send nothing
           if (!pending.delete(socket) || (ended === 'closed' && bytes === 0)) return
-          refuse(socket, ended === 'late' ? 'timeout' : 'incomplete', address)
+          refuse(socket, ended === 'late' ? 'timeout' : 'incomplete')
         },
       })
+      return (socket) => {
+        const address = socket.remoteAddress
+        if (address === undefined) {
+          // it is reset already: HAProxy's health checks end so
+          socket.destroy()
+          return
+        }
+        if (!isAmong(from, address)) {
+          refuse(socket, 'untrusted')
+          return
+        }
+        makeRoom()
+        pending.add(socket)
+        readHeader(socket)
+      }
     },
     secure(socket) {
       const client = clients.get(connectionKey(socket))

@@ -11,13 +11,16 @@ export function stepsBeforeTls(
 ): Step[] {
   const steps: Step[] = []
   if (from)
-    steps.push((socket, next) => {
-      if (isAmong(from, socket.remoteAddress ?? '')) return next()
+    steps.push((next) => (socket) => {
+      if (isAmong(from, socket.remoteAddress ?? '')) {
+        next(socket)
+        return
+      }
       refused(socket, new Error('connections from this address are not allowed'))
       socket.destroy()
     })
   if (arrivals) steps.push(arrivals.receive)
-  if (admission) steps.push(admission.admit)
+  if (admission) steps.push((next) => (socket) => admission.admit(socket, next))
   if (plain) {
     const onSilent = (socket: Socket) => refused(socket, new SilentError())
     steps.push(createPlainText({ door, meter, onPlain, onSilent, protocol: plain }))

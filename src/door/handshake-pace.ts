@@ -1,14 +1,9 @@
 /** Limits how many TLS handshakes begin in a second; addresses take turns. */
 export interface HandshakePace {
-  /** Calls `begin` when it is the turn of this address, which may be at once. */
-  begin(address: string, begin: () => void): PendingHandshake
-}
-
-export interface PendingHandshake {
-  /** Whether it has not begun yet. */
-  readonly isDelayed: boolean
-  /** Gives up the place in the queue. */
-  cancel(): void
+  /** Returns whether this address may begin a handshake now; it then counts as begun. If not, it has to wait. */
+  take(address: string): boolean
+  /** Calls `begin` when it is the turn of this address. Returns a function that gives up its place in the queue. */
+  wait(address: string, begin: () => void): () => void
 }
 
 export interface HandshakePaceOptions {
@@ -36,11 +31,11 @@ export function createHandshakePace({
   const queues = new Map<string, Set<WaitingHandshake>>()
   let timer: NodeJS.Timeout | undefined
 
-  function wait(): number {
+  function untilNext(): number {
     return interval === 0 ? 0 : Math.max(0, arrival - now() - tolerance)
   }
 
-  function take(): void {
+  function count(): void {
     arrival = Math.max(arrival, now()) + interval
   }
 
@@ -65,35 +60,32 @@ export function createHandshakePace({
   function run(): void {
     timer = undefined
     while (queues.size > 0) {
-      const later = wait()
+      const later = untilNext()
       const found = later > 0 ? later : next()
       if (typeof found === 'number') {
         timer = setTimeout(run, Math.max(1, found)).unref()
         return
       }
-      take()
+      count()
       found.begin()
     }
   }
 
   return {
-    begin(address, begin) {
-      if (!queues.has(address) && wait() === 0 && takeOf(address) === 0) {
-        take()
-        begin()
-        return { isDelayed: false, cancel() {} }
-      }
+    take(address) {
+      if (queues.has(address) || untilNext() > 0 || takeOf(address) > 0) return false
+      count()
+      return true
+    },
+    wait(address, begin) {
       const waiting = { begin }
       const queue = queues.get(address) ?? new Set()
       queue.add(waiting)
       queues.set(address, queue)
       if (timer === undefined) run()
-      return {
-        isDelayed: queue.has(waiting),
-        cancel() {
-          queue.delete(waiting)
-          if (queue.size === 0 && queues.get(address) === queue) queues.delete(address)
-        },
+      return () => {
+        queue.delete(waiting)
+        if (queue.size === 0 && queues.get(address) === queue) queues.delete(address)
       }
     },
   }

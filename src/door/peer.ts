@@ -22,7 +22,7 @@ export function connectionKey(peer: SocketAddresses & { readonly [carrier]?: str
   if (peer[carrier] !== undefined) return peer[carrier]
   // a client may use one port for several addresses of this machine
   const { remoteAddress, remotePort, localAddress, localPort } = peer
-  return [remoteAddress, remotePort, localAddress, localPort].join(' ')
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 }
 
 /** Makes `socket` show the client address that a load balancer passes on. */

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Door } from '../door-table.ts'
 import type { Meter } from '../metrics/meter.ts'
-import { readFirstBytes } from '../net/first-bytes.ts'
+import { createFirstBytes } from '../net/first-bytes.ts'
 import { beginsWithProxyHeader } from './proxy-protocol.ts'
 import type { Step } from './steps.ts'
 
@@ -27,6 +27,8 @@ export interface PlainTextOptions {
 /** What load balancers send where this door is not configured for it. */
 export const PROXY_PROTOCOL = 'PROXY protocol'
 
+/** The first byte of a TLS connection, which no other protocol of a door begins with (RFC 8446 §5.1). */
+const HANDSHAKE_RECORD = 22
 /** The time until the first byte; the handshake then has as much again. */
 const FIRST_BYTE_MS = 10_000
 /** The time that a client has to read its answer. */
@@ -52,16 +54,17 @@ export function createPlainText(options: PlainTextOptions): Step {
 
   /** The protocol that a connection speaks without TLS; null for TLS. */
   function spokenIn(bytes: Buffer): Pick<PlainProtocol, 'name' | 'answer'> | null {
+    if (bytes.readUInt8(0) === HANDSHAKE_RECORD) return null
     if (beginsWithProxyHeader(bytes)) return { name: PROXY_PROTOCOL, answer: null }
     return protocol.beginsWith(bytes.readUInt8(0)) ? protocol : null
   }
 
-  return (socket, next) =>
-    readFirstBytes(socket, {
+  return (next) =>
+    createFirstBytes({
       deadlineMs: FIRST_BYTE_MS,
       decide: (bytes) => ({ taken: 0, says: spokenIn(bytes) }),
-      onDecided: (spoken) => (spoken ? dismiss(socket, spoken) : next()),
-      // no word of port scanners and health checks, which close without a byte
-      onUnfinished: ({ ended }) => ended === 'late' && onSilent(socket),
+      onDecided: (socket, spoken) => (spoken ? dismiss(socket, spoken) : next(socket)),
+      // port scanners and health checks, which close without a byte, are not reported
+      onUnfinished: (socket, { ended }) => ended === 'late' && onSilent(socket),
     })
 }

@@ -2,7 +2,7 @@ import type { Http2SecureServer } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { CutReason } from '../metrics/meter.ts'
-import { readFirstBytes } from '../net/first-bytes.ts'
+import { createFirstBytes } from '../net/first-bytes.ts'
 
 /** The beginning of each HTTP/2 connection (RFC 9113 §3.4); no HTTP/1.1 request begins with these bytes. */
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
@@ -21,20 +21,23 @@ export function serveWithoutTls(
   // the server's own listeners, which run after a handshake and depend on its ALPN result
   const serve = server.listeners('secureConnection')
   server.removeAllListeners('connection')
+  const readVersion = createFirstBytes<Version>({
+    deadlineMs: requestTimeoutMs,
+    decide(bytes) {
+      const says = versionOf(bytes)
+      return says && { taken: 0, says }
+    },
+    onDecided(socket, alpnProtocol) {
+      Object.assign(socket, { alpnProtocol })
+      for (const listener of serve) listener.call(server, socket as TLSSocket)
+      // an HTTP/2 session reads what has arrived itself
+      if (alpnProtocol === 'http/1.1') socket.resume()
+    },
+    onUnfinished: (_socket, { ended }) => ended === 'late' && onCut('request_timeout'),
+  })
   server.on('connection', (socket: Socket) => {
     socket.on('error', () => {})
-    readFirstBytes(socket, {
-      deadlineMs: requestTimeoutMs,
-      decide(bytes) {
-        const says = versionOf(bytes)
-        return says && { taken: 0, says }
-      },
-      onDecided(alpnProtocol) {
-        Object.assign(socket, { alpnProtocol })
-        for (const listener of serve) listener.call(server, socket as TLSSocket)
-      },
-      onUnfinished: ({ ended }) => ended === 'late' && onCut('request_timeout'),
-    })
+    readVersion(socket)
   })
 }
 

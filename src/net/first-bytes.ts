@@ -13,49 +13,68 @@ export interface FirstBytes<T> {
   readonly decide: Decide<T>
   /** Milliseconds that these bytes may take. */
   readonly deadlineMs: number
-  /** Called once, with the socket as it was but for the bytes that were taken. */
-  readonly onDecided: (says: T) => void
+  /** Called once for each connection. It is paused, and its next reader gets all bytes that were not taken. */
+  readonly onDecided: (socket: Socket, says: T) => void
   /** Called instead; the socket is destroyed after it. */
-  readonly onUnfinished: (how: Unfinished) => void
+  readonly onUnfinished: (socket: Socket, how: Unfinished) => void
 }
 
-/** Reads the first bytes of a connection that nobody else reads yet. */
-export function readFirstBytes<T>(socket: Socket, options: FirstBytes<T>): void {
-  const { decide, deadlineMs, onDecided, onUnfinished } = options
-  let bytes: Buffer = Buffer.alloc(0)
-  const timer = setTimeout(() => give('late'), deadlineMs).unref()
+interface Reading {
+  bytes: Buffer
+  readonly timer: NodeJS.Timeout
+}
 
-  function read(): void {
-    const chunk: Buffer | null = socket.read()
-    if (chunk === null) return
-    bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk])
+const NOTHING = Buffer.alloc(0)
+
+/** Returns a function that reads the first bytes of a connection that nobody else reads yet. */
+export function createFirstBytes<T>(options: FirstBytes<T>): (socket: Socket) => void {
+  const { decide, deadlineMs, onDecided, onUnfinished } = options
+  const key = Symbol('reading')
+  type ReadSocket = Socket & { [key]?: Reading | undefined }
+
+  // the same listeners for all connections: new ones would cost each handshake memory and time
+  function read(this: ReadSocket, chunk: Buffer): void {
+    const reading = this[key] as Reading
+    reading.bytes = reading.bytes === NOTHING ? chunk : Buffer.concat([reading.bytes, chunk])
+    const { bytes } = reading
     const decided = decide(bytes)
     if (!decided) return
-    stop()
-    if (decided.taken < bytes.length) socket.unshift(bytes.subarray(decided.taken))
-    onDecided(decided.says)
+    stop(this)
+    this.pause()
+    if (decided.taken < bytes.length) this.unshift(bytes.subarray(decided.taken))
+    onDecided(this, decided.says)
   }
 
-  function closed(): void {
-    give('closed')
+  function closed(this: ReadSocket): void {
+    give(this, 'closed')
   }
 
-  function give(ended: Unfinished['ended']): void {
-    stop()
-    onUnfinished({ ended, bytes: bytes.length })
+  function late(socket: ReadSocket): void {
+    give(socket, 'late')
+  }
+
+  function give(socket: ReadSocket, ended: Unfinished['ended']): void {
+    const { bytes } = stop(socket)
+    onUnfinished(socket, { ended, bytes: bytes.length })
     socket.destroy()
   }
 
-  function stop(): void {
-    clearTimeout(timer)
-    socket.off('readable', read)
+  function stop(socket: ReadSocket): Reading {
+    const reading = socket[key] as Reading
+    socket[key] = undefined
+    clearTimeout(reading.timer)
+    socket.off('data', read)
     socket.off('end', closed)
     socket.off('close', closed)
+    return reading
   }
 
-  socket.on('readable', read)
-  socket.once('end', closed)
-  socket.once('close', closed)
-  // what an earlier reader has left is there already, and is not announced again
-  read()
+  return (socket: ReadSocket) => {
+    socket[key] = { bytes: NOTHING, timer: setTimeout(late, deadlineMs, socket).unref() }
+    socket.on('data', read)
+    socket.on('end', closed)
+    socket.on('close', closed)
+    // an earlier reader has paused it
+    socket.resume()
+  }
 }

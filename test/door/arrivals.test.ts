@@ -21,9 +21,7 @@ it('a PROXY protocol header that is late ends its connection', async () => {
     maxPending: 10,
     onRefused: (refusal) => void refusals.push(refusal),
   })
-  await using server = createServer((socket) =>
-    arrivals.receive(socket, () => assert.fail('there is no header')),
-  )
+  await using server = createServer(arrivals.receive(() => assert.fail('there is no header')))
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const { port } = server.address() as AddressInfo
   const sockets = ['', v2Header('2001:db8::1', 1).subarray(0, 20)].map((bytes) => {

@@ -8,6 +8,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createServer as createTlsServer } from 'node:tls'
 import { listen } from '../../src/door/listen.ts'
 import type { DoorOptions } from '../../src/door/options.ts'
+import type { Receive } from '../../src/door/steps.ts'
 import { UsageError } from '../../src/errors.ts'
 import { silentMeter } from '../../src/metrics/meter.ts'
 
@@ -23,7 +24,7 @@ function options(more: Partial<DoorOptions> = {}): DoorOptions {
 
 /** Accepts every connection. */
 const everybody = {
-  admit: (_socket: unknown, begin: () => void) => begin(),
+  admit: (socket: Socket, begin: Receive) => begin(socket),
   identified: () => null,
   claim() {},
 }
