@@ -2,7 +2,7 @@ import { Counter, Gauge, type Registry } from 'prom-client'
 import { type Door, doorsWith } from '../door-table.ts'
 import {
   CUT_REASONS,
-  HANDSHAKE_RESULTS,
+  type HandshakeResult,
   HTTP_CUT_REASONS,
   type Meter,
   REFUSED_REQUESTS,
@@ -28,11 +28,16 @@ type DoorMeter = Pick<
 export function registerDoorMetrics(registry: Registry, process: 'serve' | 'enrol'): DoorMeter {
   const withMqtt: readonly Door[] = doorsWith({ process, speaksMqtt: true })
   const registers = [registry]
-  const connections = new Gauge({
+  // counted in plain numbers and copied at each scrape: prom-client would hash the labels of every connection
+  const connections = new Map<Door, number>(doorsWith({ process }).map((door) => [door, 0]))
+  new Gauge({
     name: 'wott_connections',
     help: 'Open connections.',
     labelNames: ['door'],
     registers,
+    collect() {
+      for (const [door, count] of connections) this.set({ door }, count)
+    },
   })
   const connectionsCut = new Counter({
     name: 'wott_connections_cut_total',
@@ -40,11 +45,19 @@ export function registerDoorMetrics(registry: Registry, process: 'serve' | 'enro
     labelNames: ['door', 'reason'],
     registers,
   })
-  const handshakes = new Counter({
+  const handshakes = new Map<Door, Record<HandshakeResult, number>>(
+    doorsWith({ process, hasTls: true }).map((door) => [door, { full: 0, resumed: 0, refused: 0 }]),
+  )
+  new Counter({
     name: 'wott_handshakes_total',
     help: 'TLS connections: with a full or a resumed handshake, or refused in it or right after it.',
     labelNames: ['door', 'result'],
     registers,
+    collect() {
+      this.reset()
+      for (const [door, counts] of handshakes)
+        for (const [result, count] of Object.entries(counts)) this.inc({ door, result }, count)
+    },
   })
   const handshakesDelayed = new Counter({
     name: 'wott_handshakes_delayed_total',
@@ -67,22 +80,26 @@ export function registerDoorMetrics(registry: Registry, process: 'serve' | 'enro
   for (const door of doorsWith({ process, ignoresIdentityHeaders: true }))
     identityHeaders.inc({ door }, 0)
   const passedOnRefused = process === 'serve' ? registerPassedOn(registry) : () => {}
-  for (const door of doorsWith({ process, hasTls: true })) {
-    for (const result of HANDSHAKE_RESULTS) handshakes.inc({ door, result }, 0)
-    handshakesDelayed.inc({ door }, 0)
-  }
+  for (const door of doorsWith({ process, hasTls: true })) handshakesDelayed.inc({ door }, 0)
   for (const door of doorsWith({ process, takesStrangers: true }))
     for (const reason of REFUSED_REQUESTS) requestsRefused.inc({ door, reason }, 0)
   for (const door of doorsWith({ process })) {
-    connections.set({ door }, 0)
     const reasons = withMqtt.includes(door) ? CUT_REASONS : HTTP_CUT_REASONS
     for (const reason of reasons) connectionsCut.inc({ door, reason }, 0)
   }
+
+  function changeBy(door: Door, change: number): void {
+    connections.set(door, (connections.get(door) ?? 0) + change)
+  }
+
   return {
-    connectionOpened: (door) => connections.inc({ door }),
-    connectionClosed: (door) => connections.dec({ door }),
+    connectionOpened: (door) => changeBy(door, 1),
+    connectionClosed: (door) => changeBy(door, -1),
     connectionCut: (door, reason) => connectionsCut.inc({ door, reason }),
-    handshake: (door, result) => handshakes.inc({ door, result }),
+    handshake(door, result) {
+      const counts = handshakes.get(door)
+      if (counts) counts[result] += 1
+    },
     handshakeDelayed: (door) => handshakesDelayed.inc({ door }),
     requestRefused: (door, reason) => requestsRefused.inc({ door, reason }),
     identityHeaderIgnored: (door) => identityHeaders.inc({ door }),

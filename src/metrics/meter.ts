@@ -10,8 +10,7 @@ export const PUBLISH_RESULTS = [
   'failed',
 ] as const
 export type PublishResult = (typeof PUBLISH_RESULTS)[number]
-export const HANDSHAKE_RESULTS = ['full', 'resumed', 'refused'] as const
-export type HandshakeResult = (typeof HANDSHAKE_RESULTS)[number]
+export type HandshakeResult = 'full' | 'resumed' | 'refused'
 /** Why a queued message was dropped. */
 export const QUEUE_REASONS = [
   'queue_messages',
