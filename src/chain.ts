@@ -20,40 +20,50 @@ export interface Chain<T> {
 }
 
 export function createChain<T extends Link<T>>(): Chain<T> {
-  let first: T | null = null
-  let last: T | null = null
-  let size = 0
+  return new LinkedItems<T>()
+}
 
-  return {
-    first: () => first,
-    get size() {
-      return size
-    },
-    add(item) {
-      item.before = last
-      if (last) last.after = item
-      else first = item
-      last = item
-      size += 1
-    },
-    remove(item) {
-      const { before, after } = item
-      if (!before && first !== item) return
-      if (before) before.after = after
-      else first = after
-      if (after) after.before = before
-      else last = before
-      // an item that is gone must keep no other one alive
-      item.before = null
-      item.after = null
-      size -= 1
-    },
-    each(act) {
-      for (let item = first; item; ) {
-        const next: T | null = item.after
-        act(item)
-        item = next
-      }
-    },
+/** A class, because each connection has a chain: closures would take ten times the memory. */
+class LinkedItems<T extends Link<T>> implements Chain<T> {
+  #first: T | null = null
+  #last: T | null = null
+  #size = 0
+
+  first(): T | null {
+    return this.#first
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  add(item: T): void {
+    const last = this.#last
+    item.before = last
+    if (last) last.after = item
+    else this.#first = item
+    this.#last = item
+    this.#size += 1
+  }
+
+  remove(item: T): void {
+    const { before, after } = item
+    if (!before && this.#first !== item) return
+    if (before) before.after = after
+    else this.#first = after
+    if (after) after.before = before
+    else this.#last = before
+    // an item that is gone must keep no other one alive
+    item.before = null
+    item.after = null
+    this.#size -= 1
+  }
+
+  each(act: (item: T) => void): void {
+    for (let item = this.#first; item; ) {
+      const next: T | null = item.after
+      act(item)
+      item = next
+    }
   }
 }

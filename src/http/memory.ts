@@ -26,6 +26,10 @@ interface Connection {
   isRefused: boolean
 }
 
+/** The key under which a carrier holds its connection: cheaper for each connection than a map. */
+const CONNECTION = Symbol('connection')
+type WithConnection = { [CONNECTION]?: Connection }
+
 type OpenFor = (request: Http2ServerRequest, kind: Kind) => Hold
 
 /** What one request holds. A class for the reason of `Exchange`. */
@@ -66,21 +70,6 @@ export function createRequestMemory({
   request: Http2ServerRequest,
   response: Http2ServerResponse,
 ) => GatewayError | null {
-  const connections = new WeakMap<object, Connection>()
-
-  function connectionOf(request: Http2ServerRequest): Connection {
-    const carrier = carrierOf(request)
-    const known = connections.get(carrier)
-    if (known) return known
-    const made = { requests: createChain<Holding>(), isRefused: false }
-    connections.set(carrier, made)
-    // answers that wait behind another one on an HTTP/1.1 connection do not report the end of the connection
-    carrier.once('close', () => {
-      made.requests.each(release)
-    })
-    return made
-  }
-
   function openFor(request: Http2ServerRequest, kind: Kind): Hold {
     const who = whoSends?.(request) ?? null
     return who === null || who instanceof GatewayError
@@ -107,6 +96,22 @@ export function createRequestMemory({
     response.on('close', closed)
     return null
   }
+}
+
+function connectionOf(request: Http2ServerRequest): Connection {
+  const carrier: Carrier & WithConnection = carrierOf(request)
+  const known = carrier[CONNECTION]
+  if (known) return known
+  const made = { requests: createChain<Holding>(), isRefused: false }
+  carrier[CONNECTION] = made
+  // answers that wait behind another one on an HTTP/1.1 connection do not report the end of the connection
+  carrier.on('close', ended)
+  return made
+}
+
+/** A listener of a connection; one function for all connections. */
+function ended(this: WithConnection): void {
+  this[CONNECTION]?.requests.each(release)
 }
 
 /** A listener of a response; one function for all responses. */
