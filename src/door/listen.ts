@@ -1,4 +1,4 @@
-import type { AddressInfo, Server, Socket } from 'node:net'
+import { type AddressInfo, Server, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Door } from '../door-table.ts'
 import { stepsBeforeTls } from './before-tls.ts'
@@ -119,7 +119,8 @@ function toOpenDoor(
   at: Pick<OpenDoor, 'address' | 'port'>,
 ): OpenDoor {
   function stopAccepting(): void {
-    for (const one of servers) if (one.listening) one.close()
+    // not the server's own `close`, which over HTTP/2 ends connections too, and refuses requests on their way
+    for (const one of servers) if (one.listening) Server.prototype.close.call(one)
   }
   async function emptied(): Promise<void> {
     while (sockets.size > 0) await Promise.all([...sockets].map((socket) => closedOnce(socket)))

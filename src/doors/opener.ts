@@ -112,8 +112,6 @@ export async function createOpener(
       const one = await begin(door, address, server, { bind, ...special })
       if (FOR_OPERATORS.includes(door)) return
       draining.push(() => drainApp(app, one))
-      // Fastify closes only servers that it opened itself, which excludes Unix sockets
-      if ('path' in address) draining.push(() => new Promise((resolve) => server.close(resolve)))
     },
     drain: () => Promise.all(draining.map((finish) => finish())),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),

@@ -16,7 +16,7 @@ import {
 } from './problem.ts'
 import { parseQueryText } from './query.ts'
 import { compileSchema } from './query-schema.ts'
-import { createHttpServer, type ServerOptions } from './server.ts'
+import { createHttpServer, type HttpServer, type ServerOptions } from './server.ts'
 
 export interface AppOptions extends ServerOptions {
   readonly log: Logger
@@ -116,6 +116,7 @@ export function createApp({ log, sendError, shortcut, ...serverOptions }: AppOpt
     if (hasRoom) done()
     else done(noRoom())
   })
+  app.addHook('preClose', () => (app.server as HttpServer).endSessions())
   answerErrors(app, sendError)
   return app
 }
@@ -127,12 +128,14 @@ export async function closeApp(app: { close(): PromiseLike<unknown> }): Promise<
 
 /** Accepts nothing new on a door, and resolves once requests in flight are answered and its connections have ended. */
 export async function drainApp(
-  app: { close(): PromiseLike<unknown> },
+  app: { close(): PromiseLike<unknown>; readonly server: { close(): unknown } },
   door: { stopAccepting(): void; emptied(): Promise<void> } | undefined,
 ): Promise<void> {
   const closing = closeApp(app)
   door?.stopAccepting()
   await closing
+  // Fastify closes only servers that it opened itself, which excludes Unix sockets
+  app.server.close()
   await door?.emptied()
 }
 

@@ -68,6 +68,14 @@ export function headerDeadlines({ requestTimeoutMs }: Pick<HttpSettings, 'reques
   }
 }
 
+/** What a server is doing. */
+export interface Exchanges {
+  /** The open HTTP/2 connections. */
+  sessions(): Iterable<ServerHttp2Session>
+  /** The answers of an HTTP/2 connection that are not sent yet, except those without an end, such as event streams. */
+  unanswered(session: ServerHttp2Session): Http2ServerResponse[]
+}
+
 /** The key under which a request or response holds its exchange: cheaper for each request than a map. */
 const EXCHANGE = Symbol('exchange')
 type HasExchange = { [EXCHANGE]?: Exchange }
@@ -94,7 +102,7 @@ export function whenLate(request: object, refuse: (() => void) | null): void {
  * The only place that limits how long a request may take to arrive, and its answer to be read, over HTTP/1.1 and HTTP/2. An
  * answer without an end, such as an event stream, has limits of its own.
  */
-export function watchDeadlines(server: Server, options: DeadlineOptions): void {
+export function watchDeadlines(server: Server, options: DeadlineOptions): Exchanges {
   const { refuse, onCut, isShared = false } = options
   const { requestTimeoutMs, bytesPerExtraSecond, stallMs } = options.settings
   const open = createChain<Exchange>()
@@ -191,6 +199,21 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): void {
   })
   const sweeper = setInterval(sweep, SWEEP_MS).unref()
   server.once('close', () => clearInterval(sweeper))
+
+  return {
+    sessions: () => connections.keys(),
+    unanswered(session) {
+      const found: Http2ServerResponse[] = []
+      open.each(({ request, response }) => {
+        const stream = streamOf(request)
+        if (stream?.session !== session) return
+        // a short answer is written to the stream itself, so that the response does not know of its end
+        const isEndless = response.headersSent && !isWhole(response) && !stream.writableEnded
+        if (!isEndless) found.push(response)
+      })
+      return found
+    },
+  }
 }
 
 function hasArrived(request: Http2ServerRequest): boolean {

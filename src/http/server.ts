@@ -22,6 +22,7 @@ import { createRequestMemory, type HttpMemory } from './memory.ts'
 import { serveWithoutTls } from './plain-server.ts'
 import { problemAnswer, requestTimeout } from './problem.ts'
 import { boundResets, createPipelines } from './request-floods.ts'
+import { createSessionEnds } from './session-ends.ts'
 
 export interface ServerOptions extends HttpMemory {
   /** Null for HTTP/1.1 and HTTP/2 without TLS. */
@@ -41,6 +42,11 @@ export interface ServerOptions extends HttpMemory {
   readonly admit?: (request: Http2ServerRequest) => GatewayError | null
   /** Called for each connection or request that is ended because of a limit. */
   readonly onCut: (reason: CutReason) => void
+}
+
+export interface HttpServer extends Http2SecureServer {
+  /** Ends its HTTP/2 connections without losing requests on their way; resolves after about a second at the latest. */
+  endSessions(): Promise<void>
 }
 
 type Handle = (request: Http2ServerRequest, response: Http2ServerResponse) => void
@@ -64,7 +70,7 @@ const RESETS = { burst: 100, perSecond: 33 }
 const SHARED_RESETS = 100
 
 /** A server for HTTP/1.1 and HTTP/2 that handles no request, however unusual, before it is admitted. */
-export function createHttpServer(options: ServerOptions, handle: Handle): Http2SecureServer {
+export function createHttpServer(options: ServerOptions, handle: Handle): HttpServer {
   const { trust, requestCert, settings, admit = () => null, onCut, onRequest } = options
   const { takesStrangers = !requestCert, isShared = false } = options
   const { whoSends = requestCert ? connectionSenders.of : undefined } = options
@@ -106,6 +112,7 @@ export function createHttpServer(options: ServerOptions, handle: Handle): Http2S
   const hasRoom = createRequestMemory({ ...options, whoSends, isShared })
 
   function answer(request: Http2ServerRequest, response: Http2ServerResponse): void {
+    if (ends.holds(request, response)) return
     onRequest?.(request)
     // RFC 9112 §9.6: ignores requests in the same packet after one whose answer ends the connection
     if (!streamOf(request)) {
@@ -155,21 +162,26 @@ export function createHttpServer(options: ServerOptions, handle: Handle): Http2S
   server.on('sessionError', (error) => {
     if (codeOf(error) === 'ERR_HTTP2_ERROR') onCut('protocol_error')
   })
-  server.on('session', (session) => {
-    boundResets(session, resetBurst, () => onCut('protocol_error'))
-    let requests = 0
-    session.on('stream', () => {
-      requests += 1
-      if (requests === settings.maxRequestsPerConnection) session.close()
-    })
-  })
-  watchDeadlines(server, {
+  const exchanges = watchDeadlines(server, {
     settings,
     refuse: (request, response) => refuse(request, response, requestTimeout(), isShared),
     onCut,
     isShared,
   })
-  return server
+  const ends = createSessionEnds(answer, exchanges.unanswered)
+  server.on('session', (session) => {
+    boundResets(session, resetBurst, () => onCut('protocol_error'))
+    let requests = 0
+    session.on('stream', () => {
+      requests += 1
+      if (requests === settings.maxRequestsPerConnection) void ends.end(session)
+    })
+  })
+  return Object.assign(server, {
+    async endSessions() {
+      await Promise.all(Array.from(exchanges.sessions(), ends.end))
+    },
+  })
 }
 
 function toProtocolList(names: readonly string[]): Buffer {
