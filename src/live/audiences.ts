@@ -29,7 +29,7 @@ interface Audience<M> {
   refusal: GatewayError | null
 }
 
-/** `deliver` is called with each message and those who asked for it. It must neither throw nor block. */
+/** `deliver` is called with each message and those who asked for it. It must not block; the broker logs what it throws. */
 export function createAudiences<M extends Member>(
   subscribe: Broker['subscribe'],
   deliver: (delivery: Delivery, readers: ReadonlySet<M>) => void,

@@ -27,7 +27,7 @@ export interface Reader {
   readonly filters: readonly string[]
   /** Called for every event when it is sent, so that new rules apply at once. */
   mayReceive(topic: string): boolean
-  /** Must neither throw nor block. */
+  /** Must not block. A reader that throws is ended. */
   take(entry: Entry): void
   /** Called when the broker has ended the subscription. */
   refuse(error: GatewayError): void
@@ -101,10 +101,25 @@ export function createHub(history: History, ids: EventIds, subscribe: Broker['su
 
   function deliver(delivery: Delivery, audience: ReadonlySet<Reader>): void {
     const entry = entryOf(delivery)
-    for (const reader of audience) if (reader.mayReceive(entry.topic)) reader.take(entry)
+    // one iterator, so that it goes on after a reader that failed
+    const rest = audience.values()
+    const first = offer(entry, rest)
+    if (!first) return
+    for (let next: Failure | null = first; next; next = offer(entry, rest)) endFailed(next.reader)
+    // the broker logs it
+    throw first.error
   }
 
-  return {
+  /** Ends a reader that failed; it may reconnect, and then gets what it missed. */
+  function endFailed(reader: Reader): void {
+    try {
+      reader.end()
+    } catch {
+      hub.leave(reader)
+    }
+  }
+
+  const hub: Hub = {
     note(delivery) {
       last = history.add(delivery)
     },
@@ -148,5 +163,23 @@ export function createHub(history: History, ids: EventIds, subscribe: Broker['su
       ended = true
       for (const reader of readers) reader.end()
     },
+  }
+  return hub
+}
+
+/** A reader that threw. */
+interface Failure {
+  readonly reader: Reader
+  readonly error: unknown
+}
+
+/** Offers an entry to each reader that is left, up to the first one that fails. */
+function offer(entry: Entry, rest: Iterable<Reader>): Failure | null {
+  let reader: Reader | undefined
+  try {
+    for (reader of rest) if (reader.mayReceive(entry.topic)) reader.take(entry)
+    return null
+  } catch (error) {
+    return { reader: reader as Reader, error }
   }
 }

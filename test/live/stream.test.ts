@@ -273,6 +273,32 @@ describe('a stream that is live', () => {
   })
 })
 
+describe('a stream that fails', () => {
+  it('ends alone: all other readers of the same topics get the message', async () => {
+    const hub = newHub()
+    const failing = {
+      ...accessTo('#'),
+      mayReceive() {
+        throw new Error('broken rules')
+      },
+    }
+    const accesses = [accessTo('#'), failing, failing, accessTo('#')]
+    const streams = accesses.map((access) => prepareStream({ hub, access }))
+    for (const { stream } of streams) await stream()
+    assert.throws(() => hub.deliver(delivery('1')), { message: 'broken rules' })
+    hub.deliver(delivery('2'))
+    assert.deepEqual(
+      streams.map(({ payloads }) => payloads()),
+      [['1', '2'], [], [], ['1', '2']],
+    )
+    assert.deepEqual(
+      streams.map(({ sink }) => sink.writableEnded),
+      [false, true, true, false],
+    )
+    assert.equal(hub.size, 2)
+  })
+})
+
 describe('a stream that has ended', () => {
   it('writes nothing any more', async (context) => {
     const timers = withTimers(context)
