@@ -2,10 +2,11 @@ import { GatewayError } from '../errors.ts'
 import { fromBase64 } from '../net/base64.ts'
 import type { Reading } from '../relay/relay.ts'
 import { memberSource } from './json-source.ts'
-import { PROPERTY_NAMES, type PropertyFault, parseProperties } from './properties.ts'
+import { NO_PROPERTIES, PROPERTY_NAMES, type PropertyFault, parseProperties } from './properties.ts'
 import { parseReadingTime } from './publish-request.ts'
 
-const MEMBERS = ['topic', 'payload', 'payloadBase64', 'qos', 'retain', 'time', ...PROPERTY_NAMES]
+const OWN_MEMBERS = ['topic', 'payload', 'payloadBase64', 'qos', 'retain', 'time']
+const MEMBERS = [...OWN_MEMBERS, ...PROPERTY_NAMES]
 
 const SEVERAL = /\}\s*\{/
 
@@ -23,9 +24,13 @@ export function readingIn(text: string): Reading | GatewayError {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return invalid('The line is not a JSON object.')
-  const unknown = Object.keys(value).find((name) => !MEMBERS.includes(name))
-  if (unknown !== undefined)
-    return invalid(`Unknown member "${unknown}"; the known members are ${MEMBERS.join(', ')}.`)
+  let hasProperties = false
+  for (const name of Object.keys(value)) {
+    if (OWN_MEMBERS.includes(name)) continue
+    if (!MEMBERS.includes(name))
+      return invalid(`Unknown member "${name}"; the known members are ${MEMBERS.join(', ')}.`)
+    hasProperties = true
+  }
   const {
     topic,
     payload,
@@ -43,7 +48,7 @@ export function readingIn(text: string): Reading | GatewayError {
   if (bytes instanceof GatewayError) return bytes
   const measured = time === undefined ? null : parseReadingTime(time)
   if (measured instanceof GatewayError) return measured
-  const read = parseProperties(value)
+  const read = hasProperties ? parseProperties(value) : NO_PROPERTIES
   if ('problem' in read) return invalid(sentence(read))
   const { properties, messageExpiry } = read
   return { topic, payload: bytes, qos, retain, properties, messageExpiry, time: measured }
