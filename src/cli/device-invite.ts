@@ -4,12 +4,12 @@ import { isGoodFor, nameForOthers } from '../ca/gateway-names.ts'
 import { authoritiesInForce } from '../ca/in-force.ts'
 import { type Layout, openLayout } from '../ca/layout.ts'
 import { readOwn } from '../ca/read-certificate.ts'
-import { environmentName, SETTINGS } from '../config/schema.ts'
 import { inviteDevice } from '../enrol/operator.ts'
 import { ArgumentsError, readArguments, requireWords } from './arguments.ts'
 import { print } from './command.ts'
 import { ALLOW, DEVICE_ACL_FILE, DEVICE_JSON_LINES, DIR, TTL, URL_FLAG } from './device-flags.ts'
 import { inDirectory } from './directory.ts'
+import { portOf } from './door-port.ts'
 import { durationIn, originIn } from './flag-values.ts'
 import { grantIn, grantsIn, rightLines, rightsOf } from './rights.ts'
 
@@ -73,9 +73,7 @@ function urlOf(layout: Layout, certificate: X509Certificate): string {
     throw new ArgumentsError(
       `the gateway's certificate has no name or address that other machines can use: add one with "wott-gateway init ${layout.directory} --name HOST_OR_IP", or use --url`,
     )
-  const listen = process.env[environmentName('enrolListen')] || SETTINGS.enrolListen.fallback
-  const [, port = '8444'] = /:(\d{1,5})$/.exec(listen ?? '') ?? []
-  return `https://${host.includes(':') ? `[${host}]` : host}:${port}`
+  return `https://${host.includes(':') ? `[${host}]` : host}:${portOf('enrolListen')}`
 }
 
 function linesOf(command: string, id: string, until: string): string[] {

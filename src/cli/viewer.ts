@@ -10,6 +10,7 @@ import { pickAction } from './actions.ts'
 import { type Flags, readArguments, requireNoWords, requireWords } from './arguments.ts'
 import { type CliCommand, print, say } from './command.ts'
 import { USUAL_DIRECTORY, viewersFileOf } from './directory.ts'
+import { portOf } from './door-port.ts'
 import { durationIn, originIn } from './flag-values.ts'
 import { helpText } from './help.ts'
 import { grantIn, grantsIn, rightLines, rightsOf } from './rights.ts'
@@ -28,8 +29,7 @@ const TTL = {
 const URL_FLAG = {
   type: 'string',
   value: 'URL',
-  default: 'https://localhost:9443',
-  help: 'invite: address of the viewer door for the browser',
+  help: `invite: address of the viewer door for the browser [https://localhost, with the port of ${environmentName('viewerListen')}]`,
 } as const
 const ALLOW = {
   type: 'string',
@@ -102,7 +102,8 @@ async function invite(args: readonly string[]): Promise<void> {
   requireWords(words, ['NAME'])
   const [name = ''] = words
   const lasts = durationIn('--ttl', values.ttl, '90d')
-  const origin = originIn('--url', values.url, 'https://gateway.example.com:9443')
+  const url = values.url ?? `https://localhost:${portOf('viewerListen')}`
+  const origin = originIn('--url', url, 'https://gateway.example.com:9443')
   const file = whichBook(values.file)
   const aclFile = values['acl-file'] || process.env.WOTT_ACL_FILE || besides(file)
   const granting = grantIn(aclFile, grantsIn(values.allow, ['read']), `viewer invite ${name}`)

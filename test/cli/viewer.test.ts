@@ -144,6 +144,21 @@ describe('the list of viewers', () => {
 })
 
 describe('viewer', () => {
+  it('prints a link to the port at which the settings have the viewer door', async () => {
+    const file = join(folder.path, 'ports.json')
+    for (const [WOTT_VIEWER_LISTEN, port] of [
+      ['0.0.0.0:9555', '9555'],
+      [':443', '443'],
+      ['off', '9443'],
+      ['', '9443'],
+    ] as const) {
+      const invite = ['invite', 'alice', '--file', file]
+      const { stdout } = await viewer(invite, { env: { WOTT_VIEWER_LISTEN } })
+      // browsers leave out the port of https
+      assert.equal(new URL(stdout.toString()).port, port === '443' ? '' : port)
+    }
+  })
+
   it('refuses to revoke an unknown viewer, exit code 2', async () => {
     const file = join(folder.path, 'empty.json')
     const { code, stderr } = await viewer(['revoke', 'nobody', '--file', file])
