@@ -64,6 +64,8 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   })
   // the doors take long to load; meanwhile the thread of the store starts
   const loadingDoors = import('./doors/doors.ts')
+  // a failure is reported where it is awaited, so that everything is closed in order
+  loadingDoors.catch(() => {})
   const broker = await openingBroker
   building.defer(broker.close)
   const { sessions, forwardPosition } = broker

@@ -44,6 +44,8 @@ export async function runGateway(
   keepHeapSmall()
   // loads while the next step runs
   const loading = import('../gateway.ts')
+  // a failure is reported where it is awaited
+  loading.catch(() => {})
   await runService(config, stop, async (log) => {
     const { openGateway } = await loading
     const gateway = await openGateway(config, log)

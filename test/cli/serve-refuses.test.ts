@@ -211,6 +211,34 @@ describe('serve refuses to start with the reason, exit code 2, where', { concurr
   })
 })
 
+describe('serve of a damaged installation', { concurrency: 2 }, () => {
+  /** Keeps Node from finding what `specifier` matches. */
+  const without = (specifier: RegExp) => `
+    import { registerHooks } from 'node:module'
+    registerHooks({
+      resolve(specifier, context, next) {
+        if (${specifier}.test(specifier)) throw new Error('a file is missing')
+        return next(specifier, context)
+      },
+    })`
+
+  // both load in the background, from the sources or from the package
+  for (const [what, specifier] of [
+    ['the gateway', /^\.\/gateway-\w+\.js$|\/gateway\.ts$/],
+    ['the doors', /^\.\/doors-\w+\.js$|\/doors\/doors\.ts$/],
+  ] as const)
+    it(`ends in order, with one error, if ${what} cannot be loaded`, async () => {
+      const broker = `file:${join(site.path, `without ${what}`)}`
+      const code = encodeURIComponent(without(specifier))
+      const ended = await run(site.serveBut({ '--broker': broker }), {
+        env: { NODE_OPTIONS: `--import=data:text/javascript,${code}` },
+      })
+      assert.match(ended.stderr, /^wott-gateway: Error: a file is missing\n/)
+      assert.doesNotMatch(ended.stdout, /listening/)
+      assert.equal(ended.code, 1)
+    })
+})
+
 describe('dev with a damaged .wott', { concurrency: 2 }, () => {
   const damaged: [string, (layout: Layout) => string, RegExp][] = [
     ['certificate', ({ certs }) => certs.certificate, /\.wott|client\.crt/],
