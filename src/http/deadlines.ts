@@ -140,7 +140,7 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): Exchan
       (!response.headersSent || response.writableFinished)
     ) {
       if (now - began > allowed(requestTimeoutMs, arrived)) late(exchange, now)
-    } else if (isWhole(response) && !response.writableFinished) {
+    } else if (isWhole(exchange) && !response.writableFinished) {
       exchange.leaving ??= { since: now, bytes: unread(exchange) }
       const { since, bytes } = exchange.leaving
       if (now - since <= allowed(stallMs, bytes)) return
@@ -225,13 +225,21 @@ function hasArrived(request: Http2ServerRequest): boolean {
 /**
  * Whether all of an answer has been written: over HTTP/2 Fastify writes a large one in pieces, each after the last was read.
  */
-function isWhole(response: Http2ServerResponse): boolean {
-  return response.writableEnded || (response.headersSent && response.hasHeader('content-length'))
+function isWhole(exchange: Exchange): boolean {
+  const { response } = exchange
+  return isEnded(exchange) || (response.headersSent && response.hasHeader('content-length'))
 }
 
-function unread({ request, response }: Exchange): number {
+/** Also for an answer that `sendWhole` wrote to the stream itself. */
+function isEnded({ request, response }: Exchange): boolean {
+  const { writableEnded, headersSent } = response
+  return writableEnded || (headersSent && streamOf(request)?.writableEnded === true)
+}
+
+function unread(exchange: Exchange): number {
+  const { request, response } = exchange
   const waiting = (streamOf(request) ?? request.socket).writableLength
-  return response.writableEnded ? waiting : Number(response.getHeader('content-length'))
+  return isEnded(exchange) ? waiting : Number(response.getHeader('content-length'))
 }
 
 /** Ends the connection too: the end of a stream alone may not reach a client that reads nothing. */

@@ -9,6 +9,7 @@ import { createTopicMemo } from '../topic/memo.ts'
 import { logFailure, type Shortcut, type ShortcutContext } from './app.ts'
 import { arrivedBody, readBody } from './body.ts'
 import type { Gate } from './gate.ts'
+import { sendWhole } from './http2-stream.ts'
 import { SMALL_BYTES } from './memory.ts'
 import { createPieces } from './pieces.ts'
 import { problemAnswer, toGatewayError, traceHeaders } from './problem.ts'
@@ -105,7 +106,7 @@ export function createPlainPublish(
     const isLast = isStopping() || outcome?.code === 'request_timeout'
     // HTTP/2 has no such header (RFC 9113 §8.2.2)
     if (isLast && request.httpVersionMajor === 1) headers.connection = 'close'
-    response.writeHead(outcome?.status ?? 200, headers).end(body)
+    sendWhole(request, response, outcome?.status ?? 200, headers, body)
   }
 
   return (request, response) => {

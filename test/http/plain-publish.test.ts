@@ -22,6 +22,15 @@ import { HTTP_LIMITS } from '../support/http-limits.ts'
 import { openKeys } from '../support/keys.ts'
 import { UNLIMITED } from '../support/memory.ts'
 import { rawAnswers, untilClosed } from '../support/raw.ts'
+import {
+  END_HEADERS,
+  END_STREAM,
+  FRAME,
+  frame,
+  framesIn,
+  hpack,
+  PREFACE,
+} from '../support/raw-http2.ts'
 
 /** A header that only the route reads, and that has no effect. */
 const BY_ROUTE = { prefer: 'nothing' }
@@ -238,6 +247,33 @@ describe('a plain publish', () => {
     assert.deepEqual([headers[':status'], asked.rstCode, stream.rstCode], [200, 0, 0])
     assert.equal(String(readings[0]?.payload), '21.5')
     session.close()
+  })
+
+  it('is answered in one piece over HTTP/2, with the end of the stream in the frame of the body', async () => {
+    const socket = connect(port, '127.0.0.1')
+    socket.write(PREFACE)
+    await once(socket, 'data')
+    const headers = hpack({
+      ':method': 'POST',
+      ':scheme': 'http',
+      ':authority': 'x',
+      ':path': '/topics/a',
+      'content-length': '4',
+    })
+    const asked = [
+      frame(FRAME.HEADERS, END_HEADERS, 1, headers),
+      frame(FRAME.DATA, END_STREAM, 1, Buffer.from('21.5')),
+    ]
+    socket.write(Buffer.concat(asked))
+    const [answer] = (await once(socket, 'data')) as [Buffer]
+    assert.deepEqual(
+      framesIn(answer).filter(({ stream }) => stream === 1),
+      [
+        { type: FRAME.HEADERS, flags: END_HEADERS, stream: 1 },
+        { type: FRAME.DATA, flags: END_STREAM, stream: 1 },
+      ],
+    )
+    socket.destroy()
   })
 
   it('without a body is published', async () => {

@@ -174,7 +174,7 @@ describe('a slow client', () => {
       socket.destroy()
     })
 
-    it('cannot keep an unread answer of several chunks over HTTP/2', async () => {
+    it('cannot keep an unread answer of several chunks, or to a publish, over HTTP/2', async () => {
       await using strict = await startGateway({
         acl: 'pattern readwrite #\n',
         settings: { ...SETTINGS, requestRate: '0' },
@@ -185,9 +185,15 @@ describe('a slow client', () => {
       const session = http2Session(strict, reader)
       // the client receives what fits into its window, and leaves the rest
       session.request({ ':path': '/topics/large' }).on('error', () => {})
-      await once(session, 'close')
+      const publisher = http2Session(strict, reader)
+      publisher.settings({ initialWindowSize: 0 })
+      publisher
+        .request({ ':method': 'POST', ':path': '/topics/a', 'content-length': 1 })
+        .on('error', () => {})
+        .end('1')
+      await Promise.all([once(session, 'close'), once(publisher, 'close')])
       const sample = 'wott_connections_cut_total{door="device",reason="slow_reader"}'
-      assert.equal(await strict.metric(sample), 1)
+      assert.equal(await strict.metric(sample), 2)
     })
 
     it('cannot keep an unread answer over HTTP/2', async () => {

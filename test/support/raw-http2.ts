@@ -1,5 +1,6 @@
 /** HTTP/2 as bytes, for requests that no client library would send. */
 export const FRAME = { DATA: 0, HEADERS: 1, RST_STREAM: 3, SETTINGS: 4, PING: 6 }
+export const END_STREAM = 1
 export const END_HEADERS = 4
 const ACK = 1
 
@@ -10,6 +11,16 @@ export function frame(type: number, flags: number, stream: number, payload: Buff
   header.set([type, flags], 3)
   header.writeUInt32BE(stream, 5)
   return Buffer.concat([header, payload])
+}
+
+/** The headers of the frames in `bytes`. */
+export function framesIn(bytes: Buffer): { type: number; flags: number; stream: number }[] {
+  const frames: ReturnType<typeof framesIn> = []
+  for (let at = 0; at < bytes.length; at += 9 + bytes.readUIntBE(at, 3)) {
+    const [type = 0, flags = 0] = bytes.subarray(at + 3)
+    frames.push({ type, flags, stream: bytes.readUInt32BE(at + 5) })
+  }
+  return frames
 }
 
 export const PREFACE = Buffer.concat([
