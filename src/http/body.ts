@@ -43,18 +43,25 @@ export function createBodyReader(memory: Pick<HttpMemory, 'memory'>): BodyReader
  * Reads a whole body into `pieces`. Fastify's own parser would keep an object for each piece, even of a single byte, and would
  * accept an HTTP/2 body that broke off as complete.
  */
-export function readBody(stream: Http2ServerRequest, pieces: Pieces, done: Done): void {
-  const declared = stream.headers['content-length']
+export function readBody(request: Http2ServerRequest, pieces: Pieces, done: Done): void {
+  const source = sourceOf(request)
+  const declared = request.headers['content-length']
   const expected = declared === undefined ? null : Number(declared)
 
   function take(piece: Buffer): void {
     const refused = pieces.add(piece)
-    if (refused) finish(refused)
-    else bodyArrived(stream, piece.length)
+    if (refused) {
+      finish(refused)
+      return
+    }
+    bodyArrived(request, piece.length)
+    if (expected !== pieces.length()) return
+    bodyTaken(request)
+    finish(null)
   }
 
   function end(): void {
-    const whole = !brokeOff(stream) && (expected === null || expected === pieces.length())
+    const whole = !brokeOff(request) && (expected === null || expected === pieces.length())
     finish(whole ? null : incomplete())
   }
 
@@ -62,8 +69,8 @@ export function readBody(stream: Http2ServerRequest, pieces: Pieces, done: Done)
   const giveUp = () => finish(requestTimeout())
 
   function finish(error: Error | null): void {
-    stream.off('data', take).off('end', end).off('error', breakOff).off('close', breakOff)
-    whenLate(stream, null)
+    source.off('data', take).off('end', end).off('error', breakOff).off('close', breakOff)
+    whenLate(request, null)
     if (error) {
       pieces.drop()
       done(error)
@@ -75,31 +82,28 @@ export function readBody(stream: Http2ServerRequest, pieces: Pieces, done: Done)
     finish(refused)
     return
   }
-  sendContinue(stream)
-  stream.on('data', take).on('end', end).on('error', breakOff).on('close', breakOff)
-  whenLate(stream, giveUp)
-  stream.resume()
+  sendContinue(request)
+  source.on('data', take).on('end', end).on('error', breakOff).on('close', breakOff)
+  whenLate(request, giveUp)
+  source.resume()
 }
 
 /**
- * The body of a request with `content-length`, if it arrived completely while the request waited for its turn, as most short
- * ones do: no listeners are needed then. Null for a body that `readBody` has to wait for.
+ * The body of a request with `content-length`, if all of it has arrived: no listeners are needed then. Null for a body that
+ * `readBody` has to wait for.
  */
 export function arrivedBody(request: Http2ServerRequest): Buffer | null {
-  const stream = streamOf(request)
-  const isUnusable = stream ? brokeOff(request) : !request.complete
-  // from the stream itself: the request has nothing before it is read
-  const source: Readable = stream ?? request
+  const source = sourceOf(request)
   const length = Number(request.headers['content-length'])
-  if (isUnusable || source.readableLength !== length) return null
+  if (brokeOff(request) || source.readableLength !== length) return null
   // a copy, because each piece would keep the whole network buffer around it in memory
   const body = Buffer.allocUnsafe(length)
   let at = 0
   for (let piece = source.read(); piece !== null; piece = source.read())
     at += (piece as Buffer).copy(body, at)
   bodyTaken(request)
-  // otherwise the stream would never end
-  stream?.resume()
+  // otherwise a request whose end is not parsed yet would never end
+  if (!request.complete) source.resume()
   return body
 }
 
@@ -132,6 +136,20 @@ function decode(body: Buffer, coding: Coding, pieces: Pieces, hold: Hold, done: 
   const end = () => finish(null)
   const fail = () => finish(notEncoded(coding))
   decoder.on('data', take).on('end', end).on('error', fail).end(body)
+}
+
+/** Over HTTP/2 the stream itself: the request would only copy its events, at the cost of a second stream. */
+function sourceOf(request: Http2ServerRequest): Readable {
+  return streamOf(request) ?? request
+}
+
+/**
+ * Calls `go` once Node has parsed the part of an HTTP/1.1 body that came in one packet with the headers, which is all of most
+ * short bodies. At once over HTTP/2, where that would take another turn of the event loop.
+ */
+export function whenParsed(request: Http2ServerRequest, go: () => void): void {
+  if (streamOf(request)) go()
+  else process.nextTick(go)
 }
 
 /** Whether the client or the connection aborted the request: Node reports an end of the body then, too. */

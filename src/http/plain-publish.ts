@@ -7,7 +7,7 @@ import type { Meter } from '../metrics/meter.ts'
 import type { Outcome, Reading, Relay } from '../relay/relay.ts'
 import { createTopicMemo } from '../topic/memo.ts'
 import { logFailure, type Shortcut, type ShortcutContext } from './app.ts'
-import { arrivedBody, readBody } from './body.ts'
+import { arrivedBody, readBody, whenParsed } from './body.ts'
 import type { Gate } from './gate.ts'
 import { sendWhole } from './http2-stream.ts'
 import { SMALL_BYTES } from './memory.ts'
@@ -60,6 +60,16 @@ export function createPlainPublish(
     const target = targets.of(url)
     if (target instanceof GatewayError) return null
     return target.query.command === undefined && target.query.ack.length === 0 ? target : null
+  }
+
+  function read(publish: Publish): void {
+    const { request } = publish
+    const arrived = arrivedBody(request)
+    if (arrived) serve(publish, null, arrived)
+    else
+      readBody(request, createPieces(mostBytes, noHold), (error, body) =>
+        serve(publish, error, body),
+      )
   }
 
   function serve(publish: Publish, error: Error | null, body = NOTHING): void {
@@ -118,14 +128,7 @@ export function createPlainPublish(
       return true
     }
     const publish = { request, response, target, caller }
-    gate.enter(caller, request, () => {
-      const arrived = arrivedBody(request)
-      if (arrived) serve(publish, null, arrived)
-      else
-        readBody(request, createPieces(mostBytes, noHold), (error, body) =>
-          serve(publish, error, body),
-        )
-    })
+    whenParsed(request, () => gate.enter(caller, request, () => read(publish)))
     return true
   }
 }
