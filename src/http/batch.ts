@@ -2,10 +2,17 @@ import { type ErrorCode, GatewayError } from '../errors.ts'
 import type { AnswerOf, AnswerSchema } from './json-answer.ts'
 import { PICKED_UP } from './pick-up.ts'
 
-/** The outcome of one line: null where it was published. */
-export interface LineOutcome {
+/** A line that was not published. */
+export interface RefusedLine {
   readonly line: number
-  readonly refusal: GatewayError | null
+  readonly refusal: GatewayError
+}
+
+/** What became of many readings; the refused ones are in the order of their lines. */
+export interface BatchOutcome {
+  readonly accepted: number
+  readonly refused: readonly RefusedLine[]
+  readonly stop: Stop | null
 }
 
 /** What a reading can be refused for, however it is sent. */
@@ -76,21 +83,19 @@ export interface Stop {
   readonly reason: GatewayError
 }
 
-export function toBatchAnswer(outcomes: readonly LineOutcome[], stop: Stop | null): BatchAnswer {
-  const refused = outcomes.flatMap(({ line, refusal }) =>
-    refusal ? [{ line, code: refusal.code, detail: refusal.message }] : [],
-  )
-  const accepted = outcomes.length - refused.length
+export function toBatchAnswer(outcome: BatchOutcome): BatchAnswer {
+  const { accepted, stop } = outcome
+  const refused = outcome.refused.map(({ line, refusal }) => ({
+    line,
+    code: refusal.code,
+    detail: refusal.message,
+  }))
   const result = { accepted, refused, ...(stop ? { next: stop.line } : {}) }
-  return { result, error: failureOf(outcomes, accepted, stop) }
+  return { result, error: failureOf(outcome) }
 }
 
-function failureOf(
-  outcomes: readonly LineOutcome[],
-  accepted: number,
-  stop: Stop | null,
-): GatewayError | null {
-  const refusals = outcomes.flatMap(({ refusal }) => (refusal ? [refusal] : []))
+function failureOf({ accepted, refused, stop }: BatchOutcome): GatewayError | null {
+  const refusals = refused.map(({ refusal }) => refusal)
   const failed = refusals.filter(({ code }) => code === 'broker_unavailable')
   const [first] = refusals
   if (failed[0])

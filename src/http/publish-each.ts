@@ -1,7 +1,7 @@
 import type { KeyedLine, KeyedRequest } from '../broker/broker.ts'
 import type { Outcome } from '../relay/relay.ts'
 import type { Turns } from '../turns/turns.ts'
-import type { LineOutcome, Stop } from './batch.ts'
+import type { BatchOutcome, RefusedLine, Stop } from './batch.ts'
 
 /** One of many readings, with its line number in the request. */
 export type Numbered<T> = readonly [line: number, item: T]
@@ -20,23 +20,47 @@ export interface PublishEachOptions<T> {
 export async function publishEach<T>(
   items: readonly Numbered<T>[],
   { turns, device, keyed, publish }: PublishEachOptions<T>,
-): Promise<{ readonly outcomes: readonly LineOutcome[]; readonly stop: Stop | null }> {
-  const settled: LineOutcome[] = []
-  const underway: Promise<void>[] = []
+): Promise<BatchOutcome> {
+  const refused: RefusedLine[] = []
+  let accepted = 0
   let stop: Stop | null = null
+  // the walk through the items, and the readings that are being stored
+  let underway = 1
+  let fault: unknown
+  const settled = Promise.withResolvers<void>()
 
   function settle(line: number, refusal: Outcome): void {
-    if (refusal === null && !keyed?.isPublished(line)) keyed?.published(line)
-    settled.push({ line, refusal })
+    if (refusal) {
+      refused.push({ line, refusal })
+      return
+    }
+    accepted += 1
+    if (keyed && !keyed.isPublished(line)) keyed.published(line)
+  }
+
+  function leave(): void {
+    underway -= 1
+    if (underway === 0) settled.resolve()
+  }
+
+  function settleLater(line: number, outcome: Promise<Outcome>): void {
+    underway += 1
+    void outcome.then(
+      (refusal) => {
+        settle(line, refusal)
+        leave()
+      },
+      (error) => {
+        fault ??= error
+        leave()
+      },
+    )
   }
 
   await turns.each(device, items, ([line, item]) => {
     const outcome = keyed?.isPublished(line) ? null : publish(item, keyed?.line(line))
     if (outcome instanceof Promise) {
-      const settling = outcome.then((refusal) => settle(line, refusal))
-      // a rejection is handled below, once all lines are read
-      settling.catch(() => {})
-      underway.push(settling)
+      settleLater(line, outcome)
       return true
     }
     if (outcome?.code === 'rate_limited') {
@@ -46,6 +70,8 @@ export async function publishEach<T>(
     settle(line, outcome)
     return true
   })
-  await Promise.all(underway)
-  return { outcomes: settled.sort((one, other) => one.line - other.line), stop }
+  leave()
+  await settled.promise
+  if (fault) throw fault
+  return { accepted, refused: refused.sort((one, other) => one.line - other.line), stop }
 }

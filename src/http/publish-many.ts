@@ -86,13 +86,13 @@ export function publishManyRoute(
     lines: readonly Line[],
     keyed: KeyedRequest | null = null,
   ): Promise<BatchAnswer> {
-    const { outcomes, stop } = await publishEach(lines, {
+    const outcome = await publishEach(lines, {
       turns,
       device: caller.identity.id,
       keyed,
       publish: (text, keyedLine) => publishLine(caller, text, keyedLine),
     })
-    return toBatchAnswer(outcomes, stop)
+    return toBatchAnswer(outcome)
   }
 
   function publishLine(

@@ -1,6 +1,6 @@
 import type { GatewayError } from '../../errors.ts'
 import { beginFailing } from '../app.ts'
-import type { LineOutcome, Stop } from '../batch.ts'
+import type { BatchOutcome } from '../batch.ts'
 import type { Reply, Request } from '../fastify.ts'
 
 /** The outcome of the values of one request. */
@@ -62,17 +62,13 @@ export function sendError(
 }
 
 /**
- * Why a write has to be repeated, or failed for good; null where values were published and none has to be repeated. `lines` has
- * the line of each value.
+ * Why a write has to be repeated, or failed for good; null where values were published and none has to be repeated. `lineOf`
+ * finds the line of a value.
  */
 export function failureOf(
-  outcomes: readonly LineOutcome[],
-  stop: Stop | null,
-  lines: readonly number[],
+  { accepted, refused, stop }: BatchOutcome,
+  lineOf: (value: { line: number }) => number,
 ): WriteFailure | null {
-  const lineOf = ({ line }: { line: number }) => lines[line - 1] as number
-  const refused = outcomes.flatMap(({ line, refusal }) => (refusal ? [{ line, refusal }] : []))
-  const accepted = outcomes.length - refused.length
   const failed = refused.find(({ refusal }) => refusal.code === 'broker_unavailable')
   if (failed) return toFailure(failed.refusal, accepted, lineOf(failed))
   if (stop) return toFailure(stop.reason, accepted, lineOf(stop))

@@ -98,7 +98,7 @@ function createWrite({ relay, keys, meter, influx }: InfluxOptions, turns: Pick<
     keyed: KeyedRequest | null,
   ): Promise<{ result: WriteResult; failure: WriteFailure | null }> {
     const numbered = values.map(({ reading }, index) => [index + 1, reading] as const)
-    const { outcomes, stop } = await publishEach(numbered, {
+    const outcome = await publishEach(numbered, {
       turns,
       device: caller.identity.id,
       keyed,
@@ -108,13 +108,14 @@ function createWrite({ relay, keys, meter, influx }: InfluxOptions, turns: Pick<
           : relay.publish(caller, keyedLine ? { ...reading, keyedLine } : reading),
     })
     const lines = values.map(({ line }) => line)
-    const refused = outcomes.flatMap(({ line, refusal }) =>
-      refusal
-        ? [{ line: lines[line - 1] as number, code: refusal.code, detail: refusal.message }]
-        : [],
-    )
-    const result = { accepted: outcomes.length - refused.length, refused: refused.slice(0, 1) }
-    return { result, failure: failureOf(outcomes, stop, lines) }
+    const lineOf = ({ line }: { line: number }) => lines[line - 1] as number
+    const refused = outcome.refused.map((one) => ({
+      line: lineOf(one),
+      code: one.refusal.code,
+      detail: one.refusal.message,
+    }))
+    const result = { accepted: outcome.accepted, refused: refused.slice(0, 1) }
+    return { result, failure: failureOf(outcome, lineOf) }
   }
 }
 
