@@ -16,7 +16,7 @@ export interface Turns {
   /** Whether work waits for its turn. */
   hasWaiting(): boolean
   /** Calls `act` with each item, in slices, until it returns false. Rejects with what it throws. */
-  each<T>(key: string, items: readonly T[], act: (item: T) => unknown): Promise<void>
+  each<T>(key: string, items: Iterable<T>, act: (item: T) => unknown): Promise<void>
 }
 
 /** Milliseconds that one device works without a break. */
@@ -155,18 +155,22 @@ export function createTurns(
     isOver,
     hasWaiting: () => waiting > 0,
     each(key, items, act) {
-      let index = 0
+      const iterator = items[Symbol.iterator]()
       return new Promise((resolve, reject) => {
         function go(): void {
           try {
-            while (index < items.length && !(index % 8 === 0 && index > 0 && isOver()))
-              if (act(items[index++] as (typeof items)[number]) === false) index = items.length
+            for (let count = 1; count % 8 !== 0 || !isOver(); count++) {
+              const next = iterator.next()
+              if (next.done || act(next.value) === false) {
+                resolve()
+                return
+              }
+            }
           } catch (error) {
             reject(error)
             return
           }
-          if (index < items.length) enter(key, go)
-          else resolve()
+          enter(key, go)
         }
         enter(key, go)
       })

@@ -166,6 +166,21 @@ describe('turns', () => {
     assert.deepEqual(seen, items)
   })
 
+  it('take an item from an iterator only when its turn has come', async () => {
+    const { turns, pass, tire } = open()
+    tire('a')
+    let made = 0
+    function* items() {
+      while (made < 100) yield ++made
+    }
+    const all = turns.each('a', items(), () => pass(0.5))
+    assert.equal(made, 0)
+    await nextTurn()
+    assert.ok(made > 0 && made < 20, `${made} in the first turn`)
+    await all
+    assert.equal(made, 100)
+  })
+
   it('are given once for work that comes while the last piece of a device is being done', async () => {
     const { turns, work, tire, done } = open()
     tire('a')
