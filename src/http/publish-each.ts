@@ -18,7 +18,7 @@ export interface PublishEachOptions<T> {
  * share the store's commits; the calls keep their order.
  */
 export async function publishEach<T>(
-  items: readonly Numbered<T>[],
+  items: Iterable<Numbered<T>>,
   { turns, device, keyed, publish }: PublishEachOptions<T>,
 ): Promise<BatchOutcome> {
   const refused: RefusedLine[] = []

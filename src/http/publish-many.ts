@@ -51,9 +51,10 @@ export function publishManyRoute(
       const started = performance.now()
       const caller = callerOf(request)
       const asked = pickUpIn(queryValues(request, PICK_UP_QUERY), request.headers, commands)
-      const lines = linesOf(request.body as Buffer)
+      const body = request.body as Buffer
+      checkLines(body)
       const keyed = beginKeyed(request, keys)
-      const answer = await (keyed ? publishOnce(caller, lines, keyed) : publish(caller, lines))
+      const answer = await (keyed ? publishOnce(caller, body, keyed) : publish(caller, body))
       meter.publishTook(caller.door, (performance.now() - started) / 1000)
       if (answer.isReplayed) reply.header(REPLAYED, 'true')
       const { result, error } = answer
@@ -67,13 +68,13 @@ export function publishManyRoute(
   /** A request that has failed keeps its key: a repeat publishes the lines that are not published yet. */
   async function publishOnce(
     caller: Caller,
-    lines: readonly Line[],
+    body: Buffer,
     keyed: KeyedRequest,
   ): Promise<BatchAnswer> {
     try {
       if (keyed.answer !== null)
         return { result: JSON.parse(keyed.answer), error: null, isReplayed: true }
-      const answer = await publish(caller, lines, keyed)
+      const answer = await publish(caller, body, keyed)
       if (answer.error === null) await keyed.finish(JSON.stringify(answer.result))
       return answer
     } finally {
@@ -83,10 +84,10 @@ export function publishManyRoute(
 
   async function publish(
     caller: Caller,
-    lines: readonly Line[],
+    body: Buffer,
     keyed: KeyedRequest | null = null,
   ): Promise<BatchAnswer> {
-    const outcome = await publishEach(lines, {
+    const outcome = await publishEach(linesOf(body), {
       turns,
       device: caller.identity.id,
       keyed,
@@ -121,18 +122,33 @@ async function mustBeNdjson(request: Request): Promise<void> {
     )
 }
 
-function linesOf(body: Buffer): Line[] {
+function checkLines(body: Buffer): void {
   if (!isUtf8(body)) throw new GatewayError('body_invalid', 'The body is not valid UTF-8.')
-  const lines: Line[] = []
-  // the limit stops a body of line feeds, which would be split into a million lines
-  for (const [index, line] of body.toString('utf8').split('\n', MAX_LINE_FEEDS).entries()) {
-    if (index === MAX_LINE_FEEDS - 1) throw tooManyLines()
-    const text = line.trim()
-    if (text === '') continue
-    if (lines.length === MAX_LINES) throw tooManyLines()
-    lines.push([index + 1, text])
+  const text = body.toString('utf8')
+  let feeds = 0
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) {
+    feeds += 1
+    if (feeds === MAX_LINE_FEEDS) throw tooManyLines()
   }
-  return lines
+  if (feeds < MAX_LINES) return
+  let count = 0
+  for (const _line of linesOf(body)) {
+    count += 1
+    if (count > MAX_LINES) throw tooManyLines()
+  }
+}
+
+/** Reads a line when it is needed: objects that wait for their turn are expensive for V8's garbage collector. */
+function* linesOf(body: Buffer): Generator<Line, void> {
+  const text = body.toString('utf8')
+  let number = 1
+  for (let start = 0; start < text.length; number++) {
+    const feed = text.indexOf('\n', start)
+    const end = feed === -1 ? text.length : feed
+    const line = text.slice(start, end).trim()
+    if (line !== '') yield [number, line]
+    start = end + 1
+  }
 }
 
 function tooManyLines(): GatewayError {
