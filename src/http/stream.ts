@@ -8,6 +8,7 @@ import { callerOf } from './caller.ts'
 import type { App, Reply, Request } from './fastify.ts'
 import { filtersProblem } from './filters.ts'
 import { streamOf } from './http2-stream.ts'
+import { parseNoMore } from './last-request.ts'
 import { type HttpMemory, holdFor } from './memory.ts'
 import { topicInPath } from './query.ts'
 import { type QueryValues, queryValues } from './query-schema.ts'
@@ -131,6 +132,7 @@ function sinkOf({ raw }: Request, reply: Reply): Sink {
   const stream = streamOf(raw)
   if (stream) return { to: stream, response: reply.raw }
   const response = reply.raw as unknown as ServerResponse
+  parseNoMore(response.req)
   // otherwise the headers would wait for the first write to the response
   response.flushHeaders()
   // there is no socket while earlier requests on the connection have no answers
