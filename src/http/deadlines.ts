@@ -204,11 +204,10 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): Exchan
     sessions: () => connections.keys(),
     unanswered(session) {
       const found: Http2ServerResponse[] = []
-      open.each(({ request, response }) => {
-        const stream = streamOf(request)
-        if (stream?.session !== session) return
-        // a short answer is written to the stream itself, so that the response does not know of its end
-        const isEndless = response.headersSent && !isWhole(response) && !stream.writableEnded
+      open.each((exchange) => {
+        const { request, response } = exchange
+        if (streamOf(request)?.session !== session) return
+        const isEndless = response.headersSent && !isWhole(exchange)
         if (!isEndless) found.push(response)
       })
       return found

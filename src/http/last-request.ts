@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 
-/** Node's parser of an HTTP/1.1 connection, which its types do not have. */
+/** Node's parser of an HTTP/1.1 connection. It is not documented, so another version may have another one. */
 interface Parser {
   /** Takes the connection off the list of those whose headers may be late. */
-  remove(): void
+  remove?(): void
   /** Frees the parser, which must not be parsing. */
-  close(): void
+  close?(): void
 }
 type ParsedSocket = Socket & { parser?: Parser | null }
 
@@ -19,7 +19,7 @@ export function parseNoMore(request: IncomingMessage): void {
   setImmediate(() => {
     const socket = request.socket as ParsedSocket
     const { parser } = socket
-    if (!parser || !request.complete || socket.destroyed) return
+    if (!parser?.remove || !parser.close || !request.complete || socket.destroyed) return
     socket.removeAllListeners('data')
     // with such a listener Node's server reads the socket itself, and no longer passes it to the parser
     socket.on('data', disconnect).resume()
