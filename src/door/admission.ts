@@ -3,9 +3,10 @@ import { createChain, type Link } from '../chain.ts'
 import type { Door } from '../door-table.ts'
 import type { CutReason, Meter } from '../metrics/meter.ts'
 import { addressGroup } from '../net/address.ts'
+import { createByEnds } from './by-ends.ts'
 import { createCounts } from './counts.ts'
 import type { HandshakePace } from './handshake-pace.ts'
-import { connectionKey, type SocketAddresses } from './peer.ts'
+import type { SocketAddresses } from './peer.ts'
 import type { Receive } from './steps.ts'
 
 export interface AdmissionOptions {
@@ -39,7 +40,6 @@ const MAX_UNREAD_BYTES = 16_384 + 5
 class Guest implements Link<Guest> {
   readonly socket: Socket
   readonly address: string
-  readonly key: string
   state: 'stranger' | 'named' | 'gone' = 'stranger'
   /** Its name, once it is known. */
   id = ''
@@ -49,7 +49,6 @@ class Guest implements Link<Guest> {
   constructor(socket: Socket, address: string) {
     this.socket = socket
     this.address = address
-    this.key = connectionKey(socket)
   }
 }
 
@@ -59,7 +58,7 @@ type GuestSocket = Socket & { [GUEST]?: Guest }
 
 export function createAdmission(options: AdmissionOptions): Admission {
   const { door, meter, pace, onFull } = options
-  const guests = new Map<string, Guest>()
+  const guests = createByEnds<Guest>()
   // oldest first
   const strangers = createChain<Guest>()
   const byAddress = createCounts()
@@ -72,7 +71,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
     else if (strangers.size >= options.maxStrangers) cutOldest(byAddress.largest(), 'max_strangers')
     const guest = new Guest(socket, address)
     socket[GUEST] = guest
-    guests.set(guest.key, guest)
+    guests.add(guest)
     strangers.add(guest)
     byAddress.add(address)
     socket.on('close', gone)
@@ -82,7 +81,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
   /** A listener of a socket; one function for all sockets. */
   function gone(this: GuestSocket): void {
     const guest = this[GUEST] as Guest
-    if (guests.get(guest.key) === guest) guests.delete(guest.key)
+    guests.remove(guest)
     leave(guest)
   }
 
@@ -133,7 +132,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
   }
 
   function identified(peer: SocketAddresses, id: string): CutReason | null {
-    const guest = guests.get(connectionKey(peer))
+    const guest = guests.find(peer)
     // it is closed already, or has a name
     if (guest?.state !== 'stranger') return null
     const reason = noRoomFor(id)

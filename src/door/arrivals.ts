@@ -3,7 +3,8 @@ import type { TLSSocket } from 'node:tls'
 import type { Door } from '../door-table.ts'
 import type { Meter } from '../metrics/meter.ts'
 import { createFirstBytes } from '../net/first-bytes.ts'
-import { type ClientAddress, connectionKey, isAmong, standInFor } from './peer.ts'
+import { createByEnds } from './by-ends.ts'
+import { type ClientAddress, isAmong, standInFor } from './peer.ts'
 import {
   type HeaderFault,
   type ProxyHeader,
@@ -43,8 +44,7 @@ export function createArrivals(options: ArrivalOptions): Arrivals {
   const { door, meter, version, from, maxPending, timeoutMs = TIMEOUT_MS } = options
   // oldest first
   const pending = new Set<Socket>()
-  // by the addresses and ports of the balancer's connection
-  const clients = new Map<string, ClientAddress>()
+  const clients = createByEnds<{ readonly socket: Socket; readonly client: ClientAddress }>()
 
   function refuse(socket: Socket, refusal: ProxyRefusal): void {
     meter.connectionCut(door, refusal in CUTS ? CUTS[refusal as keyof typeof CUTS] : 'proxy_header')
@@ -61,11 +61,9 @@ export function createArrivals(options: ArrivalOptions): Arrivals {
   }
 
   function name(socket: Socket, client: ClientAddress): void {
-    const key = connectionKey(socket)
-    clients.set(key, client)
-    socket.once('close', () => {
-      if (clients.get(key) === client) clients.delete(key)
-    })
+    const arrived = { socket, client }
+    clients.add(arrived)
+    socket.once('close', () => clients.remove(arrived))
     standInFor(socket, client)
   }
 
@@ -109,8 +107,8 @@ export function createArrivals(options: ArrivalOptions): Arrivals {
       }
     },
     secure(socket) {
-      const client = clients.get(connectionKey(socket))
-      if (client) standInFor(socket, client)
+      const arrived = clients.find(socket)
+      if (arrived) standInFor(socket, arrived.client)
     },
   }
 }

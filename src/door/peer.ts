@@ -14,21 +14,33 @@ export interface ClientAddress {
   readonly port: number
 }
 
-/** Its real addresses, where it shows those of a client. */
+/** The real ends of a connection that shows the address of a client. */
 const carrier = Symbol('carrier')
 
-/** A key that no other open connection has. It does not contain the address that a load balancer passes on. */
-export function connectionKey(peer: SocketAddresses & { readonly [carrier]?: string }): string {
-  if (peer[carrier] !== undefined) return peer[carrier]
-  // a client may use one port for several addresses of this machine
-  const { remoteAddress, remotePort, localAddress, localPort } = peer
-  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
+/** The addresses and ports that no other open connection has. They do not contain the address that a load balancer passes on. */
+export function realEnds(
+  socket: SocketAddresses & { readonly [carrier]?: SocketAddresses },
+): SocketAddresses {
+  return socket[carrier] ?? socket
+}
+
+/** Whether two sockets are of one connection, such as that of TCP and that of its TLS. */
+export function isSameConnection(one: SocketAddresses, other: SocketAddresses): boolean {
+  const [a, b] = [realEnds(one), realEnds(other)]
+  return (
+    a.remotePort === b.remotePort &&
+    a.remoteAddress === b.remoteAddress &&
+    // a client may use one port for several addresses of this machine
+    a.localAddress === b.localAddress &&
+    a.localPort === b.localPort
+  )
 }
 
 /** Makes `socket` show the client address that a load balancer passes on. */
 export function standInFor(socket: SocketAddresses, { address, port }: ClientAddress): void {
+  const { remoteAddress, remotePort, localAddress, localPort } = socket
   Object.defineProperties(socket, {
-    [carrier]: { value: connectionKey(socket) },
+    [carrier]: { value: { remoteAddress, remotePort, localAddress, localPort } },
     remoteAddress: { value: address },
     remotePort: { value: port },
     remoteFamily: { value: address.includes(':') ? 'IPv6' : 'IPv4' },
