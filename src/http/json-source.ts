@@ -1,4 +1,8 @@
-const [QUOTE, BACKSLASH, COMMA] = [...`"\\,`].map((text) => text.charCodeAt(0))
+const QUOTE = 34
+const BACKSLASH = 92
+const COMMA = 44
+const [OPENING_BRACE, CLOSING_BRACE] = [123, 125]
+const [OPENING_BRACKET, CLOSING_BRACKET] = [91, 93]
 
 /**
  * The source text of a member's value in `object`, which is valid JSON: parsing and writing it again would lose the zero of
@@ -13,30 +17,36 @@ export function memberSource(object: string, name: string): string | null {
     const keyEnd = stringEnd(object, key)
     const start = object.indexOf(':', keyEnd) + 1
     const end = valueEnd(object, start)
-    if (JSON.parse(object.slice(key, keyEnd)) === name) found = object.slice(start, end).trim()
+    if (isName(object.slice(key, keyEnd), name)) found = object.slice(start, end).trim()
     if (object.charCodeAt(end) !== COMMA) return found
     at = end + 1
   }
+}
+
+/** Whether a string in JSON is this name. */
+function isName(json: string, name: string): boolean {
+  if (json.includes('\\')) return JSON.parse(json) === name
+  return json.length === name.length + 2 && json.startsWith(name, 1)
 }
 
 /** The index after the value that begins at `start`: of a comma, or of the closing brace. */
 function valueEnd(text: string, start: number): number {
   let depth = 0
   for (let at = start; ; at++) {
-    switch (text[at]) {
-      case '"':
+    switch (text.charCodeAt(at)) {
+      case QUOTE:
         at = stringEnd(text, at) - 1
         break
-      case '{':
-      case '[':
+      case OPENING_BRACE:
+      case OPENING_BRACKET:
         depth += 1
         break
-      case '}':
-      case ']':
+      case CLOSING_BRACE:
+      case CLOSING_BRACKET:
         if (depth === 0) return at
         depth -= 1
         break
-      case ',':
+      case COMMA:
         if (depth === 0) return at
     }
   }
