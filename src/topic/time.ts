@@ -29,13 +29,20 @@ export function parseTime(text: string): number | null {
   return time >= 0 && time <= LAST_TIME ? time : null
 }
 
+/** A day that is in the calendar: nearly all times are of the same day as the one before. */
+let knownDay = ''
+
 /** RFC 3339 as milliseconds since the Unix epoch; NaN for anything else, and for a day that no calendar has. */
 export function parseRfc3339(text: string): number {
   const [, day] = RFC_3339.exec(text) ?? []
-  if (day === undefined || Number.isNaN(Date.parse(day))) return Number.NaN
-  // February 30 is March 2 for Date.parse
-  if (!new Date(day).toISOString().startsWith(day)) return Number.NaN
+  if (day === undefined || !(day === knownDay || isDay(day))) return Number.NaN
+  knownDay = day
   return Date.parse(text.toUpperCase().replace(' ', 'T'))
+}
+
+function isDay(text: string): boolean {
+  // February 30 is March 2 for Date.parse
+  return !Number.isNaN(Date.parse(text)) && new Date(text).toISOString().startsWith(text)
 }
 
 /** The time in the first user property `time`; null when there is none, or it is not a time. */
