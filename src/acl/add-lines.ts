@@ -97,7 +97,7 @@ function rulesOf(path: string, bytes: Buffer): AclRules {
 }
 
 function says(rules: AclRules, user: string, { access, filter }: NewGrant): boolean {
-  const own = (rules.users.get(user)?.rules ?? []).filter(
+  const own = [...(rules.users.get(user)?.rules ?? [])].filter(
     (rule) => filterOf(rules, rule) === filter,
   )
   const lets = (action: 'publish' | 'receive') => own.some(({ right }) => permits(right, action))

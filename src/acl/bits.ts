@@ -12,6 +12,11 @@ export function addTo(bits: number[], number: number): void {
   else bits.push(number >>> 5, bit)
 }
 
+/** The set of one number. */
+export function toBits(number: number): number[] {
+  return [number >>> 5, 1 << (number & 31)]
+}
+
 /** What is in both sets; quick where one of them is small. */
 export function both(a: Bits, b: Bits): Bits {
   if (a.length > b.length) return both(b, a)

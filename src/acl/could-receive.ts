@@ -72,7 +72,7 @@ function* overlapping({ rules, tables }: RuleSet, askedLevels: readonly string[]
   const levels = askedLevels.map((level) => Buffer.from(level))
   for (const table of tables)
     for (const place of membersOf(both(overlappingIn(table, levels), table.receives))) {
-      const rule = table.rules[place]
+      const rule = table.rules.at(place)
       if (rule) yield rule
     }
 }

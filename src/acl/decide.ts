@@ -46,8 +46,8 @@ export function coveringRules(rules: AclRules, who: Who, topic: string): Rule[] 
   const own = ownRules(rules, who)?.rules ?? []
   const patterns = patternsFor(rules, who)?.rules ?? []
   return [
-    ...own.filter((rule) => covers(rules.file, rule, asked, null)),
-    ...patterns.filter((rule) => covers(rules.file, rule, asked, names)),
+    ...Iterator.from(own).filter((rule) => covers(rules.file, rule, asked, null)),
+    ...Iterator.from(patterns).filter((rule) => covers(rules.file, rule, asked, names)),
   ]
 }
 

@@ -24,8 +24,9 @@ export function* fileWarnings(
   const ignored = ignoredFrom(file)
   if (ignored !== null) yield ignoredWarning(file, ignored)
   yield* sectionWarnings(file, sections)
-  for (const [, own] of rules.users) yield* shadowWarnings(rules, own.rules)
-  for (const set of [rules.anonymous, patterns]) yield* shadowWarnings(rules, set?.rules ?? [])
+  for (const [, own] of rules.users) yield* shadowWarnings(rules, [...own.rules])
+  for (const set of [rules.anonymous, patterns])
+    yield* shadowWarnings(rules, [...(set?.rules ?? [])])
   yield* outrankedWarnings(rules)
 }
 
@@ -86,7 +87,7 @@ function* shadowWarnings(rules: AclRules, set: readonly Rule[]): Generator<Warni
 }
 
 function* outrankedWarnings(rules: AclRules): Generator<Warning> {
-  const denies = rules.patterns?.rules.filter(({ right }) => right === 'deny') ?? []
+  const denies = [...(rules.patterns?.rules ?? [])].filter(({ right }) => right === 'deny')
   if (denies.length === 0 || denies.length * rules.size > MOST_COMPARISONS) return
   const users = usersInOrder(rules)
   for (const deny of denies) {
@@ -99,7 +100,7 @@ function* outrankedWarnings(rules: AclRules): Generator<Warning> {
 
 /** The users with their rules in the order of the file. A list, because the rules are made again for each loop over `users`. */
 function usersInOrder({ users }: AclRules): UserRules[] {
-  const line = ([, { rules }]: UserRules) => rules[0]?.line ?? 0
+  const line = ([, { rules }]: UserRules) => rules.at(0)?.line ?? 0
   return [...users].sort((a, b) => line(a) - line(b))
 }
 
@@ -110,7 +111,9 @@ function firstAbove(rules: AclRules, users: readonly UserRules[], deny: Rule): R
   const stronger = (user: string | null, set: RuleSet | null) => {
     const text = fillIn(pattern, { user, clientId: '' })
     if (text === null || !set) return undefined
-    return set.rules.find((rule) => rule.right !== 'deny' && overlaps(text, filterOf(rules, rule)))
+    return Iterator.from(set.rules).find(
+      (rule) => rule.right !== 'deny' && overlaps(text, filterOf(rules, rule)),
+    )
   }
   for (const [user, own] of users) {
     const rule = stronger(user, own)

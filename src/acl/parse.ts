@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { type AclError, faultAt } from './faults.ts'
 import { type AclLine, linesOf } from './lines.ts'
-import type { Rule } from './rule.ts'
+import { createRuleList } from './rule-list.ts'
 import { toRuleSet } from './rule-set.ts'
 import type { AclRules, RuleSet } from './rules.ts'
 import { parseLine, type UserLine } from './statement.ts'
@@ -29,8 +29,8 @@ const MOST_ERRORS = 1000
 /** The same in steps. `file` becomes part of the rules and must not change. */
 export function* parseInSteps(file: Buffer): Steps<ParsedAcl> {
   const errors: AclError[] = []
-  const anonymous: Rule[] = []
-  const patterns: Rule[] = []
+  const anonymous = createRuleList()
+  const patterns = createRuleList()
   const sections = createUserSections(file)
   const hasNul = yield* holdsNul(file)
   // where the rules of `topic` lines go: to the clients without a name until the first `user` line
@@ -96,7 +96,7 @@ function effortFault(
     if (ownEffort + patternsEffort <= MOST_EFFORT) continue
     const worst = ownEffort > patternsEffort ? own : patterns
     const message = `from this line on the rules are too expensive: one decision could need ${ownEffort + patternsEffort} steps, and at most ${MOST_EFFORT} are allowed; write fewer or simpler rules`
-    return { line: worst?.rules[0]?.line ?? 1, column: 1, code: 'rules_too_costly', message }
+    return { line: worst?.rules.at(0)?.line ?? 1, column: 1, code: 'rules_too_costly', message }
   }
   return null
 }

@@ -1,12 +1,10 @@
 import { createIntegers } from './integers.ts'
-import type { Right, Rule } from './rule.ts'
+import type { Right, Rule, Rules } from './rule.ts'
 
 /** Rules in few bytes each. As objects, 200,000 rules would make V8's garbage collector stop everything for 10 ms or more. */
-export interface RuleList {
-  readonly length: number
-  push(rule: Rule): void
-  /** A new object each time. */
-  at(index: number): Rule
+export interface RuleList extends Rules {
+  /** Returns the new length. */
+  push(rule: Rule): number
 }
 
 const RIGHTS: readonly Right[] = ['read', 'write', 'readwrite', 'deny']
@@ -14,7 +12,7 @@ const FIELDS = 5
 
 export function createRuleList(): RuleList {
   const fields = createIntegers()
-  return {
+  const list: RuleList = {
     get length() {
       return fields.length / FIELDS
     },
@@ -24,9 +22,11 @@ export function createRuleList(): RuleList {
       fields.push(start)
       fields.push(filter)
       fields.push(end)
+      return list.length
     },
     at(index) {
       const first = index * FIELDS
+      if (first >= fields.length) return undefined
       return {
         line: fields.at(first),
         right: RIGHTS[fields.at(first + 1)] as Right,
@@ -35,5 +35,9 @@ export function createRuleList(): RuleList {
         end: fields.at(first + 4),
       }
     },
+    *[Symbol.iterator]() {
+      for (let index = 0; index < list.length; index++) yield list.at(index) as Rule
+    },
   }
+  return list
 }

@@ -1,22 +1,20 @@
 import { SLASH } from './ascii.ts'
-import type { Rule } from './rule.ts'
+import type { Rules } from './rule.ts'
 import type { RuleSet } from './rules.ts'
 import type { Steps } from './steps.ts'
 import { EFFORT_OF_RULE, effortOf, toTables } from './to-tables.ts'
 
-const FEW = 16
+/** So many rules are tried one after the other, and are kept as objects. */
+export const FEW = 16
 const FEW_BYTES = 16_384
 
 /** The rules made ready to be asked, in steps. */
-export function* toRuleSet(
-  file: Buffer,
-  rules: readonly Rule[],
-  arePatterns: boolean,
-): Steps<RuleSet> {
+export function* toRuleSet(file: Buffer, rules: Rules, arePatterns: boolean): Steps<RuleSet> {
   if (rules.length <= FEW) {
-    const effort = rules.reduce((sum, { filter, end }) => sum + EFFORT_OF_RULE + end - filter, 0)
+    let effort = 0
+    for (const { filter, end } of rules) effort += EFFORT_OF_RULE + end - filter
     if (effort <= FEW_BYTES)
-      return { rules, tables: null, effort, deepestDeny: deepestDeny(file, rules) }
+      return { rules: toArray(rules), tables: null, effort, deepestDeny: deepestDeny(file, rules) }
   }
   const tables = yield* toTables(file, rules, arePatterns)
   return {
@@ -27,7 +25,12 @@ export function* toRuleSet(
   }
 }
 
-function deepestDeny(file: Buffer, rules: readonly Rule[]): number {
+/** A list would make new objects for each decision. */
+function toArray(rules: Rules): Rules {
+  return Array.isArray(rules) ? rules : [...rules]
+}
+
+function deepestDeny(file: Buffer, rules: Rules): number {
   let most = 0
   for (const { right, filter, end } of rules) {
     if (right !== 'deny') continue

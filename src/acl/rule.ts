@@ -15,6 +15,13 @@ export interface Rule {
   readonly end: number
 }
 
+/** Rules in the order of the file. A list of many makes a new object each time one is asked for. */
+export interface Rules extends Iterable<Rule> {
+  readonly length: number
+  /** Undefined beyond the last. */
+  at(index: number): Rule | undefined
+}
+
 /** Whether `right` lets `action` happen. */
 export function permits(right: Right, action: Action): boolean {
   return right === 'readwrite' || right === (action === 'publish' ? 'write' : 'read')

@@ -1,5 +1,5 @@
 import { hasWildcard } from '../topic/topic.ts'
-import type { Rule } from './rule.ts'
+import type { Rule, Rules } from './rule.ts'
 import type { Table } from './table.ts'
 
 /** Who asks. A client without a name has no user name or an empty one; an empty client id is an unknown one. */
@@ -10,8 +10,7 @@ export interface Who {
 
 /** The rules of one user, those of clients without a name, or the patterns. */
 export interface RuleSet {
-  /** In the order of the file. */
-  readonly rules: readonly Rule[]
+  readonly rules: Rules
   /** The same rules as tables; null where they are few enough to try each. */
   readonly tables: readonly Table[] | null
   /** The most that one decision compares, for any topic and names: bytes, or sets of 32 rules. */

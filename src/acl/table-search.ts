@@ -1,5 +1,5 @@
 import { DOLLAR, HASH, PLUS } from './ascii.ts'
-import { type Bits, both, either, lowest, without } from './bits.ts'
+import { type Bits, both, either, lowest, toBits, without } from './bits.ts'
 import { covers, type Names } from './covers.ts'
 import type { Action, Rule } from './rule.ts'
 import type { Column, NamesHeld, Table } from './table.ts'
@@ -21,7 +21,7 @@ export function strongestOf(table: Table, asked: TableQuery, action: Action): Ru
   const found = coveringIn(table, asked)
   const allows = action === 'publish' ? table.publishes : table.receives
   const place = lowest(both(found, table.denies)) ?? lowest(both(found, allows))
-  return place === null ? null : (table.rules[place] ?? null)
+  return place === null ? null : (table.rules.at(place) ?? null)
 }
 
 /** Which rules of the table cover the topic. */
@@ -67,7 +67,7 @@ function narrowed(
   const start = startOf(topic, level)
   const end = topic.ends[next - 1] ?? 0
   let rest = level === 0 && topic.bytes[0] === DOLLAR ? NONE : meet(plus)
-  const same = literals.size > 0 ? literals.get(levelKey(topic.bytes, start, end)) : undefined
+  const same = literals.size > 0 ? alikeIn(literals, topic.bytes, start, end) : undefined
   if (same) rest = either(rest, meet(same))
   if (parts.size === 0) return rest
   const lengthened = names ? lengthening(held, names) : 0
@@ -78,6 +78,17 @@ function narrowed(
       rest = either(rest, possible)
   }
   return rest
+}
+
+/** The rules with this text in a level; undefined where there is none. */
+function alikeIn(
+  literals: Column['literals'],
+  bytes: Buffer,
+  from: number,
+  to: number,
+): Bits | undefined {
+  const found = literals.get(levelKey(bytes, from, to))
+  return typeof found === 'number' ? toBits(found) : found
 }
 
 /** How many bytes longer a part gets with the names put in. */
@@ -100,7 +111,7 @@ export function overlappingIn({ columns, all, dollars }: Table, levels: readonly
     if (!level) return either(found, both(open, column.ended))
     if (isSign(level, PLUS)) open = both(open, column.any)
     else {
-      const same = column.literals.get(levelKey(level, 0, level.length)) ?? NONE
+      const same = alikeIn(column.literals, level, 0, level.length) ?? NONE
       open = either(both(open, same), hidden && depth === 0 ? NONE : both(open, column.plus))
     }
     if (open.length === 0) return found

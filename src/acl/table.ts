@@ -1,5 +1,5 @@
 import type { Bits } from './bits.ts'
-import type { Rule } from './rule.ts'
+import type { Rules } from './rule.ts'
 
 /**
  * Rules that are compared with a topic all at once: for each level it has the sets of rules by what they have there. In a set, a
@@ -7,8 +7,7 @@ import type { Rule } from './rule.ts'
  * is the same level of a topic.
  */
 export interface Table {
-  /** In the order of the file. */
-  readonly rules: readonly Rule[]
+  readonly rules: Rules
   readonly columns: readonly Column[]
   readonly all: Bits
   readonly denies: Bits
@@ -24,8 +23,8 @@ export interface Column {
   /** Rules that have such a level, other than "#". */
   readonly any: Bits
   readonly plus: Bits
-  /** By the level as `levelKey` gives it. */
-  readonly literals: ReadonlyMap<string, Bits>
+  /** By the level as `levelKey` gives it. A single rule is only its number, as most literals have one: a set takes more memory. */
+  readonly literals: ReadonlyMap<string, Bits | number>
   /** Levels of patterns that names are put in. */
   readonly parts: ReadonlyMap<string, PatternPart>
   /** How often each part holds a name. */

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
 import { DOLLAR, HASH, LOWER_C, LOWER_U, PERCENT, PLUS, SLASH } from './ascii.ts'
-import { addTo, type Bits } from './bits.ts'
-import { permits, type Rule } from './rule.ts'
+import { addTo, type Bits, toBits } from './bits.ts'
+import { permits, type Rule, type Rules } from './rule.ts'
+import { createRuleList, type RuleList } from './rule-list.ts'
 import type { Steps } from './steps.ts'
 import type { Column, NamesHeld, PatternPart, Table } from './table.ts'
 
@@ -18,8 +19,13 @@ export function levelKey(bytes: Buffer, from: number, to: number): string {
 }
 
 type Draft<T> = { -readonly [K in keyof T]: T[K] extends Bits ? number[] : T[K] }
+interface DraftTable extends Draft<Omit<Table, 'rules' | 'columns'>> {
+  /** Its rules, where they are not all. */
+  readonly list: RuleList | null
+  readonly columns: DraftColumn[]
+}
 interface DraftColumn extends Draft<Omit<Column, 'literals' | 'parts'>> {
-  literals: Map<string, number[]>
+  literals: Map<string, number[] | number>
   parts: Map<string, Draft<PatternPart>>
   /** What the parts of each length may cost. */
   effortAlike: Map<number, number>
@@ -39,15 +45,13 @@ const EFFORT_OF_BITS = 6
 const BYTES_A_STEP = 8192
 
 /** Puts the rules into as few tables as possible, in steps. Stops once they need more effort than is allowed. */
-export function* toTables(
-  file: Buffer,
-  rules: readonly Rule[],
-  arePatterns: boolean,
-): Steps<Table[]> {
-  const tables = new Map<string, Draft<Table> & { rules: Rule[]; columns: DraftColumn[] }>()
+export function* toTables(file: Buffer, rules: Rules, arePatterns: boolean): Steps<Table[]> {
+  const tables = new Map<string, DraftTable>()
   let bytes = 0
   let effort = 0
+  let index = -1
   for (const rule of rules) {
+    index += 1
     bytes += 64 + rule.end - rule.filter
     if (bytes > BYTES_A_STEP) {
       bytes = 0
@@ -60,7 +64,8 @@ export function* toTables(
       effort += levels.length * EFFORT_OF_COLUMN
       if (effort > MOST_EFFORT) break
       table = {
-        rules: [],
+        // rules without names in them are all in one table
+        list: arePatterns ? createRuleList() : null,
         columns: [],
         all: [],
         denies: [],
@@ -71,7 +76,7 @@ export function* toTables(
       }
       tables.set(shape, table)
     }
-    const place = table.rules.push(rule) - 1
+    const place = table.list ? table.list.push(rule) - 1 : index
     addTo(table.all, place)
     if (rule.right === 'deny') addTo(table.denies, place)
     if (permits(rule.right, 'publish')) addTo(table.publishes, place)
@@ -84,7 +89,7 @@ export function* toTables(
     if (last && !isSign(file, last, HASH))
       addTo(columnAt(table.columns, levels.length).ended, place)
   }
-  return Array.from(tables.values())
+  return Array.from(tables.values(), ({ list, ...table }) => ({ rules: list ?? rules, ...table }))
 }
 
 interface Level {
@@ -159,14 +164,7 @@ function enter(file: Buffer, column: DraftColumn, level: Level, place: number): 
   }
   const key = levelKey(file, from, to)
   if (names === NO_NAMES) {
-    let alike = column.literals.get(key)
-    if (!alike) {
-      alike = []
-      if (column.literals === NONE) column.literals = new Map()
-      column.literals.set(key, alike)
-    }
-    addTo(alike, place)
-    column.mostAlike = Math.max(column.mostAlike, alike.length)
+    enterLiteral(column, key, place)
     return
   }
   let part = column.parts.get(key)
@@ -184,6 +182,20 @@ function enter(file: Buffer, column: DraftColumn, level: Level, place: number): 
   if (column.effortAlike === NONE) column.effortAlike = new Map()
   column.effortAlike.set(to - from, effort)
   column.partsEffort = Math.max(column.partsEffort, effort)
+}
+
+function enterLiteral(column: DraftColumn, key: string, place: number): void {
+  const known = column.literals.get(key)
+  if (known === undefined) {
+    if (column.literals === NONE) column.literals = new Map()
+    column.literals.set(key, place)
+    column.mostAlike = Math.max(column.mostAlike, 2)
+    return
+  }
+  const alike = typeof known === 'number' ? toBits(known) : known
+  if (alike !== known) column.literals.set(key, alike)
+  addTo(alike, place)
+  column.mostAlike = Math.max(column.mostAlike, alike.length)
 }
 
 /** At most: a level of a topic is one of the literals, and may be all parts that have its length, names put in. */

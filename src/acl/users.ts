@@ -1,8 +1,9 @@
 import { createIntegers, type Integers } from './integers.ts'
 import type { Rule } from './rule.ts'
-import { toRuleSet } from './rule-set.ts'
+import { createRuleList, type RuleList } from './rule-list.ts'
+import { FEW, toRuleSet } from './rule-set.ts'
 import type { RuleSet, Users } from './rules.ts'
-import { sorted } from './sort.ts'
+import { SORT_STEP_NS, sorted } from './sort.ts'
 import { finish, type Steps } from './steps.ts'
 import type { UserSections } from './user-sections.ts'
 
@@ -13,7 +14,9 @@ const USERS_A_STEP = 64
  * kept.
  */
 export function* toUsers(file: Buffer, sections: UserSections): Steps<Users> {
-  const byName = yield* sorted(sections.length, sections.compareNames)
+  const byName = yield* sorted(sections.length, sections.compareNames, (section) =>
+    comparisonNs(sections, section),
+  )
   const starts = yield* startsOf(byName, sections)
   const size = starts.length
   const tabled = new Map<number, RuleSet>()
@@ -26,10 +29,13 @@ export function* toUsers(file: Buffer, sections: UserSections): Steps<Users> {
   }
 
   function* build(user: number): Steps<RuleSet> {
-    const rules: Rule[] = []
     const end = user + 1 < size ? starts.at(user + 1) : byName.length
-    for (let at = starts.at(user); at < end; at++)
-      yield* sections.addRules(byName[at] as number, rules)
+    const start = starts.at(user)
+    let count = 0
+    for (let at = start; at < end && count <= FEW; at++)
+      count += sections.count(byName[at] as number)
+    const rules: Rule[] | RuleList = count > FEW ? createRuleList() : []
+    for (let at = start; at < end; at++) yield* sections.addRules(byName[at] as number, rules)
     return yield* toRuleSet(file, rules, false)
   }
 
@@ -74,9 +80,19 @@ export function* toUsers(file: Buffer, sections: UserSections): Steps<Users> {
 /** For each user, where its sections begin in `byName`. */
 function* startsOf(byName: Int32Array, sections: UserSections): Steps<Integers> {
   const starts = createIntegers()
+  let ns = 0
   for (const [at, section] of byName.entries()) {
     if (at === 0 || sections.compareNames(byName[at - 1] as number, section) !== 0) starts.push(at)
-    if (at % USERS_A_STEP === 0) yield
+    ns += SORT_STEP_NS / USERS_A_STEP + comparisonNs(sections, section)
+    if (ns > SORT_STEP_NS) {
+      ns = 0
+      yield
+    }
   }
   return starts
+}
+
+/** How long comparing the name of a section may take, in nanoseconds: 16 bytes each. */
+function comparisonNs(sections: UserSections, section: number): number {
+  return sections.nameLength(section) >>> 4
 }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { decide } from '../../src/acl/decide.ts'
 import { parseAcl, parseInSteps } from '../../src/acl/parse.ts'
@@ -191,12 +193,37 @@ test('a line longer than any rule needs is refused, unless it is a comment', () 
   assert.deepEqual(errorsOf(`topic read a\nuser ${long}\n`).places, ['2:1 line_too_long'])
 })
 
-test('a file is read in steps, whether its lines are short, long, or all of one user', () => {
+test('a file is read in steps, whether its lines or names are short, long, or all of one user', () => {
+  const names = Array.from({ length: 100 }, (_, n) => `${'a'.repeat(60_000)}${(n * 37) % 100}`)
   for (const [lines, atLeast] of [
     ['\n'.repeat(1_000_000), 15],
     [`# ${'a'.repeat(60_000)}\n`.repeat(100), 45],
     [`user a\n${'topic read a/b\n'.repeat(50_000)}`, 30],
     [`user a\n${Array.from({ length: 50_000 }, (_, n) => `topic read ${n}/b\n`).join('')}`, 50],
+    // names that are sorted, and compared to their ends
+    [names.map((name) => `user ${name}\ntopic b\n`).join(''), 140],
   ] as const)
     assert.ok([...parseInSteps(Buffer.from(lines))].length >= atLeast)
+})
+
+test('many rules are few objects, which the garbage collector would have to copy', () => {
+  setFlagsFromString('--expose-gc')
+  const collect: () => void = runInNewContext('gc')
+  const file = (filter: (n: number) => string) =>
+    Array.from({ length: 20_000 }, (_, n) => `topic read ${filter(n)}\n`).join('')
+  for (const [lines, bytesEach] of [
+    [`user a\n${file(() => 'a/b')}`, 10],
+    [file(() => 'a/b'), 10],
+    // the text of each is a key of a map
+    [`user a\n${file((n) => `${n}`)}`, 100],
+  ] as const) {
+    const bytes = Buffer.from(lines)
+    collect()
+    const before = process.memoryUsage().heapUsed
+    const parsed = parseAcl(bytes)
+    collect()
+    const kept = process.memoryUsage().heapUsed - before
+    assert.ok(kept < 20_000 * bytesEach, `${kept} bytes of objects`)
+    assert.ok(parsed.ok)
+  }
 })

@@ -24,11 +24,11 @@ test('each user has all of its rules in the order of the file, however many sect
       )
       const rules = rulesOf(text.join('\n'))
       const filters = (name: string) =>
-        rules.users.get(name)?.rules.map((rule) => filterOf(rules, rule))
+        Array.from(rules.users.get(name)?.rules ?? [], (rule) => filterOf(rules, rule))
       assert.equal(rules.users.size, expected.size)
       assert.deepEqual(new Set(Array.from(rules.users, ([name]) => name)), new Set(expected.keys()))
       for (const [name, wanted] of expected) assert.deepEqual(filters(name), wanted)
-      assert.equal(filters('nobody'), undefined)
+      assert.equal(rules.users.get('nobody'), null)
     }),
   )
 })
