@@ -9,7 +9,7 @@ import { ArgumentsError, readArguments, requireWords } from './arguments.ts'
 import { print } from './command.ts'
 import { ALLOW, DEVICE_ACL_FILE, DEVICE_JSON_LINES, DIR, TTL, URL_FLAG } from './device-flags.ts'
 import { inDirectory } from './directory.ts'
-import { portOf } from './door-port.ts'
+import { listenPort } from './door-port.ts'
 import { durationIn, originIn } from './flag-values.ts'
 import { grantIn, grantsIn, rightLines, rightsOf } from './rights.ts'
 
@@ -73,7 +73,7 @@ function urlOf(layout: Layout, certificate: X509Certificate): string {
     throw new ArgumentsError(
       `the gateway's certificate has no name or address that other machines can use: add one with "wott-gateway init ${layout.directory} --name HOST_OR_IP", or use --url`,
     )
-  return `https://${host.includes(':') ? `[${host}]` : host}:${portOf('enrolListen')}`
+  return `https://${host.includes(':') ? `[${host}]` : host}:${listenPort('enrolListen')}`
 }
 
 function linesOf(command: string, id: string, until: string): string[] {

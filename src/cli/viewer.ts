@@ -10,7 +10,7 @@ import { pickAction } from './actions.ts'
 import { type Flags, readArguments, requireNoWords, requireWords } from './arguments.ts'
 import { type CliCommand, print, say } from './command.ts'
 import { USUAL_DIRECTORY, viewersFileOf } from './directory.ts'
-import { portOf } from './door-port.ts'
+import { listenPort } from './door-port.ts'
 import { durationIn, originIn } from './flag-values.ts'
 import { helpText } from './help.ts'
 import { grantIn, grantsIn, rightLines, rightsOf } from './rights.ts'
@@ -102,7 +102,7 @@ async function invite(args: readonly string[]): Promise<void> {
   requireWords(words, ['NAME'])
   const [name = ''] = words
   const lasts = durationIn('--ttl', values.ttl, '90d')
-  const url = values.url ?? `https://localhost:${portOf('viewerListen')}`
+  const url = values.url ?? `https://localhost:${listenPort('viewerListen')}`
   const origin = originIn('--url', url, 'https://gateway.example.com:9443')
   const file = whichBook(values.file)
   const aclFile = values['acl-file'] || process.env.WOTT_ACL_FILE || besides(file)
