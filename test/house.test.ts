@@ -29,7 +29,7 @@ const ROOMS: Record<string, readonly string[]> = {
   admin: ['errors.ts'],
   config: ['errors.ts', 'door-table.ts', 'topic'],
   metrics: ['version.ts', 'door-table.ts', 'log', 'budget', 'topic', 'disk', 'config'],
-  uplink: ['errors.ts', 'topic', 'metrics', 'config'],
+  uplink: ['errors.ts', 'chain.ts', 'topic', 'metrics', 'config'],
   door: ['errors.ts', 'chain.ts', 'door-table.ts', 'net', 'metrics', 'config'],
   identity: [
     'errors.ts',

@@ -1,3 +1,4 @@
+import { createChain, type Link } from '../chain.ts'
 import type { UplinkMessage } from './message.ts'
 
 /** Messages with QoS 0 that the broker may not have read yet: only its answers to later packets prove that it has. */
@@ -12,10 +13,18 @@ export interface Unread {
   recent(): UplinkMessage[]
 }
 
-interface UnreadMessage {
+/** A class, because V8 creates object literals that often survive in the old heap. */
+class UnreadMessage implements Link<UnreadMessage> {
   readonly message: UplinkMessage
   readonly place: number
-  readonly at: number
+  readonly at = performance.now()
+  before: UnreadMessage | null = null
+  after: UnreadMessage | null = null
+
+  constructor(message: UplinkMessage, place: number) {
+    this.message = message
+    this.place = place
+  }
 }
 
 const MOST_REMEMBERED = 1_000
@@ -23,31 +32,30 @@ const MOST_REMEMBERED = 1_000
 /** `recentMs`: a broker has read what is older. */
 export function createUnread(recentMs: number): Unread {
   /** In the order of their places. */
-  const unread = new Set<UnreadMessage>()
+  const unread = createChain<UnreadMessage>()
   let places = 0
 
   return {
     sent(message) {
       places += 1
       if (message.qos > 0) return places
-      unread.add({ message, place: places, at: performance.now() })
-      if (unread.size > MOST_REMEMBERED)
-        for (const oldest of unread) {
-          unread.delete(oldest)
-          break
-        }
+      unread.add(new UnreadMessage(message, places))
+      const oldest = unread.first()
+      if (oldest && unread.size > MOST_REMEMBERED) unread.remove(oldest)
       return places
     },
     read(place) {
-      for (const sent of unread) {
-        if (sent.place > place) return
-        unread.delete(sent)
-      }
+      for (let sent = unread.first(); sent && sent.place <= place; sent = unread.first())
+        unread.remove(sent)
     },
     lastPlace: () => places,
     recent() {
       const since = performance.now() - recentMs
-      return [...unread].filter(({ at }) => at >= since).map(({ message }) => message)
+      const recent: UplinkMessage[] = []
+      unread.each(({ message, at }) => {
+        if (at >= since) recent.push(message)
+      })
+      return recent
     },
   }
 }

@@ -1,3 +1,4 @@
+import { type Chain, createChain, type Link } from '../chain.ts'
 import type { GatewayError } from '../errors.ts'
 import { propertiesByteLength } from '../topic/properties.ts'
 import type { Connection } from './connection.ts'
@@ -31,16 +32,33 @@ export interface Window {
   fail(refusal: RefusedMessage): void
 }
 
-/** A message that waits for its turn (`waiting`), has been sent, or was given up by its publisher after that (`late`). */
-interface WindowEntry {
+/**
+ * A message that waits for its turn (`waiting`), has been sent, was given up by its publisher after that (`late`), or is no longer in
+ * the window (`gone`). A class, because V8 creates object literals that often survive in the old heap.
+ */
+class WindowEntry implements Link<WindowEntry> {
   readonly message: UplinkMessage
   readonly bytes: number
-  readonly since: number
-  state: 'waiting' | 'sent' | 'late'
+  readonly since = performance.now()
+  readonly resolve: () => void
+  readonly reject: (error: GatewayError) => void
+  state: 'waiting' | 'sent' | 'late' | 'gone' = 'waiting'
   /** Its place among all that were sent. */
-  place: number
-  resolve(): void
-  reject(error: GatewayError): void
+  place = 0
+  before: WindowEntry | null = null
+  after: WindowEntry | null = null
+
+  constructor(
+    message: UplinkMessage,
+    bytes: number,
+    resolve: () => void,
+    reject: (error: GatewayError) => void,
+  ) {
+    this.message = message
+    this.bytes = bytes
+    this.resolve = resolve
+    this.reject = reject
+  }
 }
 
 /** A connection without an acknowledgement for this long is replaced by a new one. */
@@ -50,8 +68,9 @@ const STUCK_DEADLINES = 4
 export function createWindow(options: WindowOptions): Window {
   const { terms, send, deadlineMs, maxPending, meter } = options
   // all of them, in the order of their coming
-  const entries = new Set<WindowEntry>()
-  const waiting = new Set<WindowEntry>()
+  const entries = createChain<WindowEntry>()
+  // all after it wait, too
+  let firstWaiting: WindowEntry | null = null
   const idlers = new Set<() => void>()
   const unread = createUnread(deadlineMs)
   let bytes = 0
@@ -60,10 +79,11 @@ export function createWindow(options: WindowOptions): Window {
   let timer: NodeJS.Timeout | undefined
 
   function pump(): void {
-    for (const entry of waiting) {
+    while (firstWaiting) {
+      const entry = firstWaiting
       const { qos } = entry.message
       if (qos > 0 && unacknowledged >= terms.receiveMaximum) return
-      waiting.delete(entry)
+      firstWaiting = entry.after
       entry.state = 'sent'
       entry.place = unread.sent(entry.message)
       if (qos > 0) unacknowledged += 1
@@ -72,14 +92,15 @@ export function createWindow(options: WindowOptions): Window {
   }
 
   function answered(entry: WindowEntry, refusal: RefusedMessage | null): void {
-    if (!entries.has(entry)) return
+    const { state } = entry
+    if (state === 'gone') return
     if (entry.message.qos > 0) {
       unacknowledged -= 1
       unread.read(entry.place)
     }
     if (refusal?.reason !== 'failed') acknowledged = true
     forget(entry)
-    if (entry.state !== 'late') {
+    if (state !== 'late') {
       meter.uplinkPublishTook((performance.now() - entry.since) / 1000)
       if (refusal) entry.reject(counted(refusal))
       else entry.resolve()
@@ -89,8 +110,9 @@ export function createWindow(options: WindowOptions): Window {
   }
 
   function forget(entry: WindowEntry): void {
-    entries.delete(entry)
-    waiting.delete(entry)
+    if (entry === firstWaiting) firstWaiting = entry.after
+    entries.remove(entry)
+    entry.state = 'gone'
     bytes -= entry.bytes
   }
 
@@ -102,7 +124,8 @@ export function createWindow(options: WindowOptions): Window {
   function checkDeadlines(): void {
     timer = undefined
     const now = performance.now()
-    for (const entry of entries) {
+    for (let entry = entries.first(), next: WindowEntry | null; entry; entry = next) {
+      next = entry.after
       const age = now - entry.since
       if (age < deadlineMs) break
       if (entry.state !== 'late') giveUp(entry)
@@ -118,17 +141,13 @@ export function createWindow(options: WindowOptions): Window {
   function giveUp(entry: WindowEntry): void {
     if (entry.state === 'waiting') forget(entry)
     else entry.state = 'late'
-    entry.reject(
-      counted(
-        unavailable('deadline', `it did not acknowledge it within ${deadlineMs / 1000} seconds`),
-      ),
-    )
+    entry.reject(counted(notInTime(deadlineMs)))
   }
 
   /** Every entry has the same time, so the oldest that somebody waits for is due first. */
   function checkLater(): void {
     if (timer) return
-    for (const entry of entries) {
+    for (let entry = entries.first(); entry; entry = entry.after) {
       if (entry.state === 'late') continue
       const wait = entry.since + deadlineMs - performance.now()
       timer = setTimeout(checkDeadlines, Math.max(1, Math.ceil(wait)))
@@ -138,14 +157,9 @@ export function createWindow(options: WindowOptions): Window {
   }
 
   function checkIdle(): void {
-    if (idlers.size === 0 || isAwaited()) return
+    if (idlers.size === 0 || isAwaited(entries)) return
     for (const resolve of idlers) resolve()
     idlers.clear()
-  }
-
-  function isAwaited(): boolean {
-    for (const { state } of entries) if (state !== 'late') return true
-    return false
   }
 
   return {
@@ -156,38 +170,53 @@ export function createWindow(options: WindowOptions): Window {
           counted(unavailable('pending', 'too many messages wait for its acknowledgement')),
         )
       return new Promise((resolve, reject) => {
-        const since = performance.now()
-        const state = 'waiting'
-        const entry: WindowEntry = { message, bytes: size, since, state, place: 0, resolve, reject }
+        const entry = new WindowEntry(message, size, resolve, reject)
         entries.add(entry)
-        waiting.add(entry)
         bytes += size
-        if (waiting.size === 1) pump()
+        if (!firstWaiting) {
+          firstWaiting = entry
+          pump()
+        }
         checkLater()
       })
     },
     pending: () => ({ messages: entries.size, bytes }),
     hasAcknowledged: () => acknowledged,
     idle() {
-      if (!isAwaited()) return Promise.resolve()
+      if (!isAwaited(entries)) return Promise.resolve()
       return new Promise((resolve) => idlers.add(resolve))
     },
     underway() {
       const underway = unread.recent()
-      for (const { state, message } of entries)
+      entries.each(({ state, message }) => {
         if (state !== 'waiting' && message.qos > 0) underway.push(message)
+      })
       return underway
     },
     lastPlace: unread.lastPlace,
     noteRead: unread.read,
     fail(refusal) {
       clearTimeout(timer)
-      const left = [...entries]
-      for (const entry of left) forget(entry)
-      for (const { state, reject } of left) if (state !== 'late') reject(counted(refusal))
+      const awaited: WindowEntry[] = []
+      entries.each((entry) => {
+        if (entry.state !== 'late') awaited.push(entry)
+        forget(entry)
+      })
+      for (const { reject } of awaited) reject(counted(refusal))
       checkIdle()
     },
   }
+}
+
+/** Whether a publisher still waits for one of them. */
+function isAwaited(entries: Chain<WindowEntry>): boolean {
+  for (let entry = entries.first(); entry; entry = entry.after)
+    if (entry.state !== 'late') return true
+  return false
+}
+
+function notInTime(deadlineMs: number): RefusedMessage {
+  return unavailable('deadline', `it did not acknowledge it within ${deadlineMs / 1000} seconds`)
 }
 
 /** Besides topic, payload and properties. */
