@@ -1,5 +1,3 @@
-import { isIPv4 } from 'node:net'
-
 /** IPv4 as IPv6 sockets give it. */
 const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i
 const NETWORK_GROUPS = 4
@@ -18,9 +16,10 @@ export function addressOf({
 /** What limits per address go by: an IPv4 address, or the /64 network of an IPv6 one, of which one machine may have them all. */
 export function addressGroup(address: string | undefined): string {
   if (address === undefined) return ''
+  // IPv4, or no address at all
+  if (!address.includes(':')) return address
   const mapped = MAPPED.exec(address)?.[1]
   if (mapped !== undefined) return mapped
-  if (isIPv4(address) || !address.includes(':')) return address
   const [plain = ''] = address.split('%')
   const [head = '', tail] = plain.split('::')
   const before = head === '' ? [] : head.split(':')
