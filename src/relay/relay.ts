@@ -7,7 +7,6 @@ import type { RateLimit } from '../budget/rate-limit.ts'
 import { GatewayError } from '../errors.ts'
 import type { Identity } from '../identity/identity.ts'
 import type { Meter, PublishResult, Source } from '../metrics/meter.ts'
-import { createTopicMemo } from '../topic/memo.ts'
 import type { MessageProperties, Qos } from '../topic/message.ts'
 import {
   MAX_PROPERTIES_BYTES,
@@ -16,7 +15,7 @@ import {
   propertiesByteLength,
 } from '../topic/properties.ts'
 import { isWithin, type TimeBounds, timeIn } from '../topic/time.ts'
-import { readingTopicProblem, topicProblem } from '../topic/topic.ts'
+import { type CheckedTopic, createCheckedTopics } from './checked-topics.ts'
 import { createTurnstile } from './turnstile.ts'
 
 /** A caller over HTTP, a client that speaks MQTT, or the bridge to another broker. */
@@ -78,7 +77,6 @@ export interface RelayOptions {
 }
 
 const KiB = 1024
-const REMEMBERED = { topics: 10_000, size: 1_000_000 }
 
 type Refusal = readonly [PublishResult, GatewayError]
 
@@ -93,20 +91,17 @@ export function createRelay({
   maxPayloadBytes,
   timeBounds,
 }: RelayOptions): Relay {
-  // an empty string means no problem
-  const problems = createTopicMemo((topic) => topicProblem(topic) ?? '', REMEMBERED)
+  const topics = createCheckedTopics()
   const turnstile = createTurnstile(rateLimit)
 
   function refusalOf(
     { identity: { id }, door, access, origin }: Publisher,
     reading: Reading,
+    topic: CheckedTopic,
     received: number,
   ): Refusal | null {
-    const { topic, payload, properties, time = null } = reading
-    // before anything that takes time: a refused reading costs as much as a published one
-    const wait = origin ? 0 : rateLimit.take(id, costOf(reading))
-    if (wait > 0) return ['rate_limited', tooFast(wait)]
-    const problem = origin ? problems.of(topic) : readingTopicProblem(topic)
+    const { payload, properties, time = null } = reading
+    const problem = origin ? topic.problem : topic.readingProblem
     if (problem) return ['invalid', new GatewayError('topic_invalid', `The topic ${problem}.`)]
     if (payload.length > maxPayloadBytes)
       return ['too_large', tooLarge(payload.length, maxPayloadBytes)]
@@ -123,9 +118,14 @@ export function createRelay({
     }
     if (time !== null && !isWithin(time, received, timeBounds))
       return ['invalid', timeTooFar(time, received, timeBounds)]
-    if (access.mayPublish(topic)) return null
-    denials.note({ door, id, action: 'publish', topic })
-    return ['denied', denied(id, topic)]
+    if (access.mayPublish(topic.name)) return null
+    denials.note({ door, id, action: 'publish', topic: topic.name })
+    return ['denied', denied(id, topic.name)]
+  }
+
+  function refuseFor({ door }: Publisher, { qos }: Reading, [result, error]: Refusal): Outcome {
+    meter.published(door, qos, result)
+    return error
   }
 
   function timeOf({ time = null, properties }: Reading, received: number): number {
@@ -150,18 +150,19 @@ export function createRelay({
   return {
     publish(publisher, reading) {
       const { identity, door, origin } = publisher
-      const { topic, payload, qos, retain, properties, messageExpiry, keyedLine = null } = reading
+      const { payload, qos, retain, properties, messageExpiry, keyedLine = null } = reading
       const received = Date.now()
-      const refusal = refusalOf(publisher, reading, received)
-      if (refusal) {
-        meter.published(door, qos, refusal[0])
-        return refusal[1]
-      }
+      // before anything that takes time: a refused reading costs as much as a published one
+      const wait = origin ? 0 : rateLimit.take(identity.id, costOf(reading))
+      if (wait > 0) return refuseFor(publisher, reading, ['rate_limited', tooFast(wait)])
+      const topic = topics.of(reading.topic)
+      const refusal = refusalOf(publisher, reading, topic, received)
+      if (refusal) return refuseFor(publisher, reading, refusal)
       const time = timeOf(reading, received)
       const expires = messageExpiry === null ? null : broker.log.now() + messageExpiry * 1000
       const taken = broker.publish(
         {
-          topic,
+          topic: topic.name,
           payload,
           qos,
           retain,
