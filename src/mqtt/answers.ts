@@ -23,29 +23,51 @@ const MOST_COMING = 1000
 const MOST_UNREAD = 65_536
 const LEAST_BYTES = 64
 
-export function createAnswers(client: Client, stall: Stall): Answers {
-  const { wire, terms } = client
-  const coming: { bytes: Buffer | null }[] = []
-  let unread = 0
-  let resumeComing: (() => void) | null = null
-  let resumeUnread: (() => void) | null = null
+/** The place of an answer; its bytes are null while it is expected. */
+interface Place {
+  bytes: Buffer | null
+}
 
-  function leave(): void {
-    for (let first = coming[0]; first?.bytes; first = coming[0]) {
-      coming.shift()
-      send(first.bytes)
-    }
-    if (coming.length > MOST_COMING / 2) return
-    const resume = resumeComing
-    resumeComing = null
-    resume?.()
+const NOTHING: Place[] = []
+
+export function createAnswers(client: Client, stall: Stall): Answers {
+  return new ClientAnswers(client, stall)
+}
+
+/** A class, because there are tens of thousands: closures would take several times the memory. */
+class ClientAnswers implements Answers {
+  readonly #client: Client
+  readonly #stall: Stall
+  #coming = NOTHING
+  #unread = 0
+  #resumeComing: (() => void) | null = null
+  #resumeUnread: (() => void) | null = null
+
+  constructor(client: Client, stall: Stall) {
+    this.#client = client
+    this.#stall = stall
   }
 
-  function send(bytes: Buffer): void {
-    if (!client.isOpen()) return
+  expect(): (bytes: Buffer) => void {
+    const place: Place = { bytes: null }
+    this.#add(place)
+    return (bytes) => {
+      place.bytes = bytes
+      this.#leave()
+    }
+  }
+
+  inOrder(bytes: Buffer): void {
+    if (this.#coming.length === 0) this.atOnce(bytes)
+    else this.#add({ bytes })
+  }
+
+  atOnce(bytes: Buffer): void {
+    const { wire, terms } = this.#client
+    if (!this.#client.isOpen()) return
     // [MQTT-3.1.2-24]
     if (bytes.length > terms.maximumPacketSize) {
-      client.fail(
+      this.#client.fail(
         new ProtocolError(
           Reason.packetTooLarge,
           'accepts only packets that are smaller than the answer to its own packet',
@@ -54,36 +76,36 @@ export function createAnswers(client: Client, stall: Stall): Answers {
       return
     }
     wire.write(bytes)
-    unread += Math.max(bytes.length, LEAST_BYTES)
-    if (unread <= MOST_UNREAD) return
-    resumeUnread ??= client.hold()
-    stall.behind()
+    this.#unread += Math.max(bytes.length, LEAST_BYTES)
+    if (this.#unread <= MOST_UNREAD) return
+    this.#resumeUnread ??= this.#client.hold()
+    this.#stall.behind()
   }
 
-  function add(place: { bytes: Buffer | null }): void {
-    coming.push(place)
-    if (coming.length >= MOST_COMING) resumeComing ??= client.hold()
+  taken(): void {
+    this.#unread = 0
+    const resume = this.#resumeUnread
+    this.#resumeUnread = null
+    resume?.()
   }
 
-  return {
-    inOrder(bytes) {
-      if (coming.length === 0) send(bytes)
-      else add({ bytes })
-    },
-    expect() {
-      const place: { bytes: Buffer | null } = { bytes: null }
-      add(place)
-      return (bytes) => {
-        place.bytes = bytes
-        leave()
-      }
-    },
-    atOnce: send,
-    taken() {
-      unread = 0
-      const resume = resumeUnread
-      resumeUnread = null
-      resume?.()
-    },
+  #add(place: Place): void {
+    if (this.#coming === NOTHING) this.#coming = []
+    this.#coming.push(place)
+    if (this.#coming.length >= MOST_COMING) this.#resumeComing ??= this.#client.hold()
+  }
+
+  #leave(): void {
+    const coming = this.#coming
+    for (let first = coming[0]; first?.bytes; first = coming[0]) {
+      coming.shift()
+      this.atOnce(first.bytes)
+    }
+    // an empty array would keep its room
+    if (coming.length === 0) this.#coming = NOTHING
+    if (coming.length > MOST_COMING / 2) return
+    const resume = this.#resumeComing
+    this.#resumeComing = null
+    resume?.()
   }
 }

@@ -1,5 +1,6 @@
 import type { Subscription } from '../broker/session.ts'
-import { createAnswers } from './answers.ts'
+import { takeAcknowledgement } from './acknowledged.ts'
+import { type Answers, createAnswers } from './answers.ts'
 import type { Client, MqttWorld } from './client.ts'
 import { decodePacket } from './decode.ts'
 import { PINGRESP } from './encode.ts'
@@ -8,7 +9,7 @@ import { ProtocolError, Reason } from './reasons.ts'
 import { createReceiver, type Receiver } from './receive.ts'
 import { createRetainedSender, type RetainedSender } from './retained-sender.ts'
 import { createSender, type Sender } from './send.ts'
-import { createStall } from './stall.ts'
+import { createStall, type Stall } from './stall.ts'
 import { createSubscriptionHandler, type SubscriptionHandler } from './subscribe.ts'
 
 /** Handles the packets between CONNACK and the end of a connection. */
@@ -28,61 +29,72 @@ export interface Hooks {
 }
 
 export function createConversation(client: Client, world: MqttWorld, hooks: Hooks): Conversation {
-  const { version } = client.terms
-  const stall = createStall(client, world.stallMs)
-  const answers = createAnswers(client, stall)
-  const sender = createSender(client, world, answers, stall)
+  return new ClientConversation(client, world, hooks)
+}
+
+/** A class, because there are tens of thousands: closures would take several times the memory. */
+class ClientConversation implements Conversation {
+  readonly sender: Sender
+  readonly #client: Client
+  readonly #world: MqttWorld
+  readonly #hooks: Hooks
+  readonly #stall: Stall
+  readonly #answers: Answers
   // made when needed, because tens of thousands of clients only subscribe, or only publish
-  let receiver: Receiver | null = null
-  let retained: RetainedSender | null = null
+  #receiver: Receiver | null = null
+  #retained: RetainedSender | null = null
 
-  function receiving(): Receiver {
-    receiver ??= createReceiver(client, world, answers)
-    return receiver
+  constructor(client: Client, world: MqttWorld, hooks: Hooks) {
+    this.#client = client
+    this.#world = world
+    this.#hooks = hooks
+    this.#stall = createStall(client, world.stallMs)
+    this.#answers = createAnswers(client, this.#stall)
+    this.sender = createSender(client, world, this.#stall)
   }
 
-  /** A new one for each packet, because it has no state. */
-  function subscriptions(): SubscriptionHandler {
-    return createSubscriptionHandler(client, world, sendRetained)
+  handle(firstByte: number, body: Buffer): void {
+    this.#take(decodePacket(firstByte, body, this.#client.terms.version))
   }
 
-  function sendRetained(wanted: readonly Subscription[]): void {
-    if (wanted.length === 0) return
-    retained ??= createRetainedSender(client, world, sender)
-    retained.send(wanted)
+  taken(): void {
+    this.#stall.stop()
+    this.#answers.taken()
+    this.sender.sendWaiting()
+    this.#retained?.resume()
   }
 
-  /** Reads nothing more until `work` is done. */
-  function inTurn(work: Promise<void>): void {
-    const resume = client.hold()
-    work.then(resume, hooks.onError)
+  end(): void {
+    this.#stall.stop()
+    this.#receiver?.end()
   }
 
-  function take(packet: ClientPacket): void {
+  #take(packet: ClientPacket): void {
     switch (packet.type) {
       case 'publish':
-        receiving().publish(packet)
+        this.#receiving().publish(packet)
         break
       case 'puback':
       case 'pubrec':
       case 'pubcomp':
-        sender.acknowledged(packet)
-        retained?.resume()
+        takeAcknowledgement(this.#client, this.#world, this.#answers, packet)
+        this.sender.sendWaiting()
+        this.#retained?.resume()
         break
       case 'pubrel':
-        receiving().release(packet.packetId)
+        this.#receiving().release(packet.packetId)
         break
       case 'subscribe':
-        inTurn(subscriptions().subscribe(packet, answers.expect()))
+        this.#inTurn(this.#subscriptions().subscribe(packet, this.#answers.expect()))
         break
       case 'unsubscribe':
-        inTurn(subscriptions().unsubscribe(packet, answers.expect()))
+        this.#inTurn(this.#subscriptions().unsubscribe(packet, this.#answers.expect()))
         break
       case 'pingreq':
-        answers.atOnce(PINGRESP)
+        this.#answers.atOnce(PINGRESP)
         break
       case 'disconnect':
-        hooks.onDisconnect(packet)
+        this.#hooks.onDisconnect(packet)
         break
       case 'connect':
         throw new ProtocolError(Reason.protocolError, 'sent a second CONNECT [MQTT-3.1.0-2]')
@@ -94,18 +106,29 @@ export function createConversation(client: Client, world: MqttWorld, hooks: Hook
     }
   }
 
-  return {
-    sender,
-    handle: (firstByte, body) => take(decodePacket(firstByte, body, version)),
-    taken() {
-      stall.stop()
-      answers.taken()
-      sender.sendWaiting()
-      retained?.resume()
-    },
-    end() {
-      stall.stop()
-      receiver?.end()
-    },
+  #receiving(): Receiver {
+    this.#receiver ??= createReceiver(this.#client, this.#world, this.#answers)
+    return this.#receiver
+  }
+
+  /** A new one for each packet, because it has no state. */
+  #subscriptions(): SubscriptionHandler {
+    return createSubscriptionHandler(this.#client, this.#world, (wanted) =>
+      this.#sendRetained(wanted),
+    )
+  }
+
+  #sendRetained(wanted: readonly Subscription[]): void {
+    if (wanted.length === 0) return
+    this.#retained ??= createRetainedSender(this.#client, this.#world, this.sender, () => {
+      this.#retained = null
+    })
+    this.#retained.send(wanted)
+  }
+
+  /** Reads nothing more until `work` is done. */
+  #inTurn(work: Promise<void>): void {
+    const resume = this.#client.hold()
+    work.then(resume, this.#hooks.onError)
   }
 }

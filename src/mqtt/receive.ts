@@ -33,8 +33,8 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
     version === 5
       ? createTopicResolver(settings.topicAliasMaximum, holds.alias)
       : ({ topic }: Publish) => topic
-  const origin = { session, arrival: null }
-  const publisher: Publisher = { identity, door, access, origin }
+  const publisher: Publisher = { identity, door, access, origin: { session, arrival: null } }
+  const inOrder = (bytes: Buffer) => answers.inOrder(bytes)
   // packet identifiers of QoS 1 and 2 that are not acknowledged to an MQTT 5 client yet: what Receive Maximum counts
   const open = new Set<number>()
   let underway = 0
@@ -88,7 +88,7 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
       return
     }
     const outcome = relay.publish(publisher, packet)
-    if (!(outcome instanceof Promise)) conclude(packet, outcome, answers.inOrder)
+    if (!(outcome instanceof Promise)) conclude(packet, outcome, inOrder)
     else settle(packet, outcome, packet.qos === 0 ? nothing : answers.expect())
   }
 

@@ -18,12 +18,13 @@ export interface RetainedSender {
 
 /**
  * One walk at a time: subscriptions that come meanwhile wait for the next walk. Each filter waits only once, so the number of
- * filters of a session bounds the work.
+ * filters of a session bounds the work. Calls `onDone` when nothing waits any more.
  */
 export function createRetainedSender(
   client: Client,
   { sessions, turns }: MqttWorld,
   sender: Sender,
+  onDone: () => void,
 ): RetainedSender {
   const { session, access } = client
   const waiting = new Map<string, Subscription>()
@@ -31,6 +32,17 @@ export function createRetainedSender(
   let roomComes: (() => void) | null = null
   // milliseconds of work since the last turn
   let spent = 0
+
+  function start(): void {
+    isWalking = true
+    walk()
+      .catch(() => client.fail(new ProtocolError(Reason.unspecifiedError, 'cannot be served')))
+      .finally(() => {
+        isWalking = false
+        if (waiting.size > 0 && client.isOpen()) start()
+        else onDone()
+      })
+  }
 
   async function walk(): Promise<void> {
     while (waiting.size > 0 && client.isOpen()) {
@@ -73,13 +85,7 @@ export function createRetainedSender(
   return {
     send(subscriptions) {
       for (const subscription of subscriptions) waiting.set(subscription.name, subscription)
-      if (isWalking || waiting.size === 0) return
-      isWalking = true
-      walk()
-        .catch(() => client.fail(new ProtocolError(Reason.unspecifiedError, 'cannot be served')))
-        .finally(() => {
-          isWalking = false
-        })
+      if (!isWalking && waiting.size > 0) start()
     },
     resume() {
       roomComes?.()

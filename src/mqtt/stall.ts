@@ -10,28 +10,44 @@ export interface Stall {
 }
 
 export function createStall(client: Client, stallMs: number): Stall {
-  let timer: NodeJS.Timeout | undefined
+  return new ClientStall(client, stallMs)
+}
 
-  function check(): void {
-    const left = stallMs - client.wire.quietMs()
-    timer = left > 0 ? setTimeout(check, left).unref() : undefined
+/** A class, because there are tens of thousands: closures would take several times the memory. */
+class ClientStall implements Stall {
+  readonly #client: Client
+  readonly #stallMs: number
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(client: Client, stallMs: number) {
+    this.#client = client
+    this.#stallMs = stallMs
+  }
+
+  behind(): void {
+    if (this.#client.isOpen() && this.#client.wire.waiting() > 0)
+      this.#timer ??= setTimeout(checkStall, this.#stallMs, this).unref()
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+
+  check(): void {
+    const left = this.#stallMs - this.#client.wire.quietMs()
+    this.#timer = left > 0 ? setTimeout(checkStall, left, this).unref() : undefined
     if (left > 0) return
-    client.fail(
+    this.#client.fail(
       new ProtocolError(
         Reason.quotaExceeded,
-        `read nothing for ${stallMs / 1000} seconds (WOTT_STREAM_STALL)`,
+        `read nothing for ${this.#stallMs / 1000} seconds (WOTT_STREAM_STALL)`,
       ),
       'slow_reader',
     )
   }
+}
 
-  return {
-    behind() {
-      if (client.isOpen() && client.wire.waiting() > 0) timer ??= setTimeout(check, stallMs).unref()
-    },
-    stop() {
-      clearTimeout(timer)
-      timer = undefined
-    },
-  }
+function checkStall(stall: ClientStall): void {
+  stall.check()
 }
