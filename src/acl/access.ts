@@ -18,41 +18,83 @@ export interface Access {
 // for each action
 const REMEMBERED = { topics: 1000, size: 65_536 }
 
+/** The rules that a client is asked about. */
+interface Source {
+  readonly current: AclRules
+}
+
 /** Remembers verdicts until `source.current` is of another edition. */
-export function createAccess(source: { readonly current: AclRules }, who: Who): Access {
-  return {
-    who,
-    mayPublish: remembering(source, who, 'publish'),
-    mayReceive: remembering(source, who, 'receive'),
-    couldReceive: (filters) => couldReceive(source.current, who, filters),
-    grants: () => grantsOf(source.current, who),
+export function createAccess(source: Source, who: Who): Access {
+  return new RememberedAccess(source, who)
+}
+
+/** A class, because there are tens of thousands: closures would take several times the memory. */
+class RememberedAccess implements Access {
+  readonly who: Who
+  readonly #source: Source
+  readonly #publish: Verdicts
+  readonly #receive: Verdicts
+
+  constructor(source: Source, who: Who) {
+    this.who = who
+    this.#source = source
+    this.#publish = new Verdicts(source, who, 'publish')
+    this.#receive = new Verdicts(source, who, 'receive')
+  }
+
+  mayPublish(topic: string): boolean {
+    return this.#publish.of(topic)
+  }
+
+  mayReceive(topic: string): boolean {
+    return this.#receive.of(topic)
+  }
+
+  couldReceive(filters: readonly string[]): boolean {
+    return couldReceive(this.#source.current, this.who, filters)
+  }
+
+  grants(): Grants {
+    return grantsOf(this.#source.current, this.who)
   }
 }
 
-function remembering(
-  source: { readonly current: AclRules },
-  who: Who,
-  action: Action,
-): (topic: string) => boolean {
+/** The verdicts on one action of one client. */
+class Verdicts {
+  readonly #source: Source
+  readonly #who: Who
+  readonly #action: Action
   // made when it is asked for: most clients only publish or only receive
-  let verdicts: TopicMemo<boolean> | null = null
+  #memo: TopicMemo<boolean> | null = null
   // and not the rules: one idle connection would keep a whole old file in memory
-  let { edition } = source.current
-  const find = (topic: string) => isAllowed(source.current, who, action, topic)
+  #edition: AclRules['edition']
   // one event is asked about for thousands of clients: comparing with the last topic is faster than looking into each one's memo
-  let lastTopic: string | null = null
-  let lastVerdict = false
-  return (topic) => {
-    if (source.current.edition !== edition) {
-      edition = source.current.edition
-      verdicts?.forget()
-      lastTopic = null
+  #lastTopic: string | null = null
+  #lastVerdict = false
+
+  constructor(source: Source, who: Who, action: Action) {
+    this.#source = source
+    this.#who = who
+    this.#action = action
+    this.#edition = source.current.edition
+  }
+
+  of(topic: string): boolean {
+    const { edition } = this.#source.current
+    if (edition !== this.#edition) {
+      this.#edition = edition
+      this.#memo?.forget()
+      this.#lastTopic = null
     }
-    if (topic !== lastTopic) {
-      verdicts ??= createTopicMemo(find, REMEMBERED)
-      lastVerdict = verdicts.of(topic)
-      lastTopic = topic
+    if (topic !== this.#lastTopic) {
+      this.#memo ??= createTopicMemo((asked) => this.#find(asked), REMEMBERED)
+      this.#lastVerdict = this.#memo.of(topic)
+      this.#lastTopic = topic
     }
-    return lastVerdict
+    return this.#lastVerdict
+  }
+
+  #find(topic: string): boolean {
+    return isAllowed(this.#source.current, this.#who, this.#action, topic)
   }
 }

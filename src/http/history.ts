@@ -48,7 +48,7 @@ export function historyRoute(app: App, options: HistoryRouteOptions): void {
     const held = holdFor(request, options, 'history')
     if (!held.resize(ANSWER_BYTES)) throw noRoom()
     const hasRoom = (bytes: number) => held.resize(ANSWER_BYTES + bytes)
-    const { mayReceive } = caller.access
+    const mayReceive = (topic: string) => caller.access.mayReceive(topic)
     const source = query.isLatest
       ? latestIn(reader, query, mayReceive, pace)
       : replayIn(

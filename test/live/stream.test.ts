@@ -26,11 +26,10 @@ function withTimers(context: TestContext) {
 
 /** Access of a reader to topics that the test may change. */
 function changingAccess(readable: string[]) {
-  return {
-    ...accessTo('#'),
+  return Object.assign(accessTo('#'), {
     mayReceive: (topic: string) => readable.includes(topic),
     couldReceive: () => readable.length > 0,
-  }
+  })
 }
 
 /** A stream that is replaying, as it waits for retained messages. */
