@@ -26,9 +26,10 @@ export interface Route {
 
 /** Everybody who subscribes to one filter. */
 interface Interest {
-  readonly listeners: Set<DeliveryListener>
   readonly subscriptions: Map<Session, Subscription>
-  readonly groups: Map<string, Group>
+  // made when needed, because most of tens of thousands of filters have only subscriptions
+  listeners: Set<DeliveryListener> | null
+  groups: Map<string, Group> | null
 }
 
 /** Called when a filter gets its first subscriber, and when it has lost its last. */
@@ -71,11 +72,7 @@ export function createRouting(demand?: Demand): Routing {
   function interestIn(filter: string): Interest {
     const known = interests.get(filter)
     if (known) return known
-    const interest = {
-      listeners: new Set<DeliveryListener>(),
-      subscriptions: new Map(),
-      groups: new Map(),
-    }
+    const interest: Interest = { subscriptions: new Map(), listeners: null, groups: null }
     interests.set(filter, interest)
     demand?.use(filter)
     return interest
@@ -85,7 +82,7 @@ export function createRouting(demand?: Demand): Routing {
     const interest = interestIn(filter)
     apply(interest)
     const { listeners, subscriptions, groups } = interest
-    if (listeners.size + subscriptions.size + groups.size === 0) {
+    if (subscriptions.size + (listeners?.size ?? 0) + (groups?.size ?? 0) === 0) {
       interests.delete(filter)
       demand?.leave(filter)
     }
@@ -95,14 +92,15 @@ export function createRouting(demand?: Demand): Routing {
   return {
     add(subscription) {
       const { session, filter, share } = subscription
-      change(filter, ({ subscriptions, groups }) => {
+      change(filter, (interest) => {
         if (share === null) {
-          subscriptions.set(session, subscription)
+          interest.subscriptions.set(session, subscription)
           return
         }
-        const group = groups.get(share) ?? createGroup(subscription.name)
+        interest.groups ??= new Map()
+        const group = interest.groups.get(share) ?? createGroup(subscription.name)
         group.add(subscription)
-        groups.set(share, group)
+        interest.groups.set(share, group)
       })
     },
     remove({ session, filter, share }) {
@@ -111,16 +109,20 @@ export function createRouting(demand?: Demand): Routing {
           subscriptions.delete(session)
           return
         }
-        const group = groups.get(share)
+        const group = groups?.get(share)
         group?.remove(session)
-        if (group?.members().length === 0) groups.delete(share)
+        if (group?.members().length === 0) groups?.delete(share)
       })
     },
     listen(filters, listener) {
-      for (const filter of filters) change(filter, ({ listeners }) => listeners.add(listener))
+      for (const filter of filters)
+        change(filter, (interest) => {
+          interest.listeners ??= new Set()
+          interest.listeners.add(listener)
+        })
     },
     unlisten(filters, listener) {
-      for (const filter of filters) change(filter, ({ listeners }) => listeners.delete(listener))
+      for (const filter of filters) change(filter, ({ listeners }) => listeners?.delete(listener))
     },
     listenToAll(listener) {
       listeningToAll.add(listener)
@@ -134,7 +136,7 @@ export function createRouting(demand?: Demand): Routing {
     group(name) {
       const { share, filter } = parseShared(name) ?? {}
       if (share === undefined || filter === undefined) return undefined
-      return interests.get(filter)?.groups.get(share)
+      return interests.get(filter)?.groups?.get(share)
     },
   }
 }
@@ -151,10 +153,10 @@ function toRoute(
       else bySession.set(session, [subscription])
     }
   const matches = [...bySession].map(([session, subscriptions]) => toMatch(session, subscriptions))
-  const groups = interests.flatMap((interest) => [...interest.groups.values()])
+  const groups = interests.flatMap((interest) => [...(interest.groups?.values() ?? [])])
   const listeners = new Set(listeningToAll)
   for (const interest of interests)
-    for (const listener of interest.listeners) listeners.add(listener)
+    for (const listener of interest.listeners ?? []) listeners.add(listener)
   const cohorts = toCohorts(matches)
   return {
     listeners: [...listeners],
