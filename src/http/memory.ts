@@ -36,7 +36,8 @@ type OpenFor = (request: Http2ServerRequest, kind: Kind) => Hold
 class Holding implements Link<Holding> {
   readonly request: Http2ServerRequest
   readonly connection: Connection
-  readonly holds: Hold[]
+  /** A new list for each change, because one that grows reserves room for sixteen more. */
+  holds: readonly Hold[]
   readonly openFor: OpenFor
   before: Holding | null = null
   after: Holding | null = null
@@ -138,7 +139,7 @@ export function holdFor(
     caller?.door === 'viewer'
       ? memory.open(`viewer ${caller.identity.id}`, kind)
       : holding.openFor(holding.request, kind)
-  holding.holds.push(hold)
+  holding.holds = holding.holds.concat(hold)
   return hold
 }
 
