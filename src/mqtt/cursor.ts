@@ -14,10 +14,12 @@ export interface Cursor {
   readonly packet: string
 }
 
+/** The packet cannot be parsed: reason code 0x81 for an MQTT 5 client. `message` says what the client sent. */
 export function malformed(message: string): ProtocolError {
   return new ProtocolError(Reason.malformedPacket, message)
 }
 
+/** The packet can be parsed but is not allowed: reason code 0x82. `message` says what the client sent. */
 export function protocolError(message: string): ProtocolError {
   return new ProtocolError(Reason.protocolError, message)
 }
@@ -27,16 +29,19 @@ export function sent(packet: string): string {
   return packet.startsWith('A') || packet.startsWith('U') ? `sent an ${packet}` : `sent a ${packet}`
 }
 
+/** This and the other `read` functions throw a ProtocolError if the packet ends too early. */
 export function readByte(cursor: Cursor): number {
   const at = take(cursor, 1)
   return cursor.bytes[at] as number
 }
 
+/** A two byte integer [§1.5.2], big-endian. */
 export function readUint16(cursor: Cursor): number {
   const at = take(cursor, 2)
   return ((cursor.bytes[at] as number) << 8) | (cursor.bytes[at + 1] as number)
 }
 
+/** A four byte integer [§1.5.3], big-endian. */
 export function readUint32(cursor: Cursor): number {
   const high = readUint16(cursor)
   return high * 0x1_0000 + readUint16(cursor)
@@ -91,6 +96,7 @@ export function readBinary(cursor: Cursor): Buffer {
   return cursor.bytes.subarray(start, start + length)
 }
 
+/** Throws a ProtocolError for 0. */
 export function readPacketId(cursor: Cursor): number {
   const packetId = readUint16(cursor)
   if (packetId === 0)
@@ -98,6 +104,7 @@ export function readPacketId(cursor: Cursor): number {
   return packetId
 }
 
+/** Throws a ProtocolError if bytes of the packet are left. */
 export function expectEnd(cursor: Cursor): void {
   if (cursor.at !== cursor.end)
     throw malformed(`${sent(cursor.packet)} with ${cursor.end - cursor.at} bytes too many`)

@@ -34,6 +34,7 @@ export function versionOf(body: Buffer): Version | null {
   }
 }
 
+/** CONNECT [§3.1] of all versions. User name and password are checked for their form only. Throws a ProtocolError. */
 export function decodeConnect(cursor: Cursor): Connect {
   const { version, bridge } = readLevel(cursor)
   const flags = readByte(cursor)

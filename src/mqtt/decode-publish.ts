@@ -5,6 +5,7 @@ import type { Publish, Version } from './packets.ts'
 import { readProperties, toMessageProperties } from './properties.ts'
 import { ProtocolError, Reason } from './reasons.ts'
 
+/** PUBLISH [§3.3]; `firstByte` has its flags. Does not resolve aliases. Throws a ProtocolError. */
 export function decodePublish(cursor: Cursor, firstByte: number, version: Version): Publish {
   const qos = (firstByte >> 1) & 0x03
   const dup = (firstByte & 0x08) !== 0

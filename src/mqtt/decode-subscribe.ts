@@ -13,6 +13,7 @@ import { readProperties } from './properties.ts'
 const NO_LOCAL = 0x04
 const RETAIN_AS_PUBLISHED = 0x08
 
+/** SUBSCRIBE [§3.8]. Does not check that the filters are valid. Throws a ProtocolError. */
 export function decodeSubscribe(cursor: Cursor, version: Version): Subscribe {
   const packetId = readPacketId(cursor)
   const identifier = version === 5 ? (readProperties(cursor).subscriptionIdentifier ?? 0) : 0
@@ -45,6 +46,7 @@ function readSubscription(cursor: Cursor, version: Version): SubscriptionRequest
   }
 }
 
+/** UNSUBSCRIBE [§3.10]. Does not check that the filters are valid. Throws a ProtocolError. */
 export function decodeUnsubscribe(cursor: Cursor, version: Version): Unsubscribe {
   const packetId = readPacketId(cursor)
   if (version === 5) readProperties(cursor)

@@ -9,6 +9,7 @@ export interface FrameLimits {
   readonly packetBytes: number
 }
 
+/** One MQTT packet, not decoded yet. */
 export interface Frame {
   /** The first byte of the fixed header: the packet's type and flags. */
   readonly first: number

@@ -6,6 +6,7 @@ const HELD = ['packet', 'alias', 'publish', 'delivery', 'queue'] as const
 /** What one connection holds for its device, by its parts. */
 export type Holds = Readonly<Record<(typeof HELD)[number], Hold>>
 
+/** The caller must release them with `releaseHolds`. */
 export function openHolds(memory: Ledger, device: string): Holds {
   const open = (kind: Kind) => memory.open(device, kind)
   return {

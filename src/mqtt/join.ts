@@ -1,6 +1,7 @@
 /** Packets, of so many bytes, as one buffer. */
 export type Join = (packets: readonly Buffer[], bytes: number) => Buffer
 
+/** Copies the packets, unless there is only one. */
 export function joinPackets(packets: readonly Buffer[], bytes: number): Buffer {
   const [only] = packets
   return only && packets.length === 1 ? only : Buffer.concat(packets, bytes)

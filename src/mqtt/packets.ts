@@ -60,6 +60,7 @@ export interface Acknowledgement {
   readonly reason: number
 }
 
+/** One filter of a SUBSCRIBE with its options [§3.8.3.1]; below MQTT 5 the options have the defaults. */
 export interface SubscriptionRequest {
   readonly filter: string
   readonly qos: Qos
@@ -82,6 +83,7 @@ export interface Unsubscribe {
   readonly filters: readonly string[]
 }
 
+/** Below MQTT 5 the reason is 0. */
 export interface Disconnect {
   readonly type: 'disconnect'
   readonly reason: number

@@ -21,6 +21,7 @@ export type Phase =
   /** It has no session any more, and what still comes is discarded. */
   | { readonly name: 'ended' }
 
+/** CONNECT is accepted, and CONNACK is not sent yet. */
 export interface Opening {
   readonly name: 'opening'
   readonly terms: Terms

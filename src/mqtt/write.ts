@@ -15,10 +15,12 @@ export function startPacket(firstByte: number, remaining: number): Buffer {
   return packet
 }
 
+/** Bytes of a variable byte integer [§1.5.5]; `value` must be below 268,435,456. */
 export function varintBytes(value: number): number {
   return value < 128 ? 1 : value < 16_384 ? 2 : value < 2_097_152 ? 3 : 4
 }
 
+/** Returns where the next field begins. */
 export function writeVarint(packet: Buffer, at: number, value: number): number {
   let rest = value
   while (rest >= 128) {
@@ -32,6 +34,7 @@ export function writeVarint(packet: Buffer, at: number, value: number): number {
 /** Texts of up to this many characters are written faster here than by a call into Node. */
 const SHORT = 16
 
+/** Bytes of a string with its two bytes of length [§1.5.4]. */
 export function textBytes(text: string): number {
   return 2 + (isShortAscii(text) ? text.length : Buffer.byteLength(text))
 }
