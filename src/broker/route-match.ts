@@ -1,5 +1,6 @@
 import type { Group, Match, Session, Subscription } from './session.ts'
 
+/** A session that asked for a topic, with the subscriptions of its client that match. */
 export interface RouteMatch extends Match {
   /** The subscriptions that do not want the messages of their own client. */
   readonly notLocal: readonly Subscription[]

@@ -108,10 +108,12 @@ const SUBSCRIPTION_BYTES = 1_024
 /** Memory of a session, besides its client id. */
 const SESSION_BYTES = 2_048
 
+/** Memory that counts for a subscription; `name` with its `$share/GROUP/`, if it has one. */
 export function subscriptionBytes(name: string): number {
   return 2 * Buffer.byteLength(name) + SUBSCRIPTION_BYTES
 }
 
+/** Memory that counts for a session without its subscriptions and messages. */
 export function sessionBytes(client: string): number {
   return 2 * Buffer.byteLength(client) + SESSION_BYTES
 }

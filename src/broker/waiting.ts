@@ -11,6 +11,7 @@ export interface Waiting {
 /** The most audiences that are checked: a session is in more of them only after many changes of subscriptions. */
 const MOST_AUDIENCES = 16
 
+/** What waits now; `oldest` may be too late if the session has changed its subscriptions many times. */
 export function waitingFor({ queue, away }: Session): Waiting {
   let oldest = queue.oldest()?.since ?? Number.POSITIVE_INFINITY
   let left = MOST_AUDIENCES

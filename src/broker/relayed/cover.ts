@@ -22,6 +22,7 @@ export function coverOf(inUse: Iterable<string>, bounds: CoverBounds): Cover {
   return extended(EMPTY_COVER, inUse, bounds)
 }
 
+/** The same cover if it covers the filter already. */
 export function withFilter(cover: Cover, filter: string, bounds: CoverBounds): Cover {
   return isCovered(cover.filters, filter) ? cover : extended(cover, [filter], bounds)
 }
@@ -56,6 +57,7 @@ export function regroup(
   return extended({ filters, left: new Map() }, affected, bounds)
 }
 
+/** Whether one of `filters` covers everything that `filter` covers. */
 export function isCovered(filters: readonly string[], filter: string): boolean {
   return filters.some((one) => filterIncludes(one, filter))
 }

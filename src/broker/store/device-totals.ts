@@ -42,6 +42,7 @@ export function countSession({ totals, client, isStored }: Session, by: 1 | -1):
   totals.holds.connection.force(totals.passingBytes)
 }
 
+/** Adds a subscription to the totals of its device, or subtracts it. */
 export function countSubscription({ session, name, share }: Subscription, by: 1 | -1): void {
   // the subscriptions of a closed session were subtracted before
   if (session.isClosed) return

@@ -7,6 +7,7 @@ export interface ForwardSelection {
   readonly except: string
 }
 
+/** Whether a message goes to the other broker; `device` is its publisher, null if unknown. */
 export function isForwarded(
   { filters, except }: ForwardSelection,
   topic: string,
