@@ -12,6 +12,7 @@ export interface Entry {
   readonly frames: Partial<Record<EventFormat, Buffer>> | null
 }
 
+/** An entry whose events are shared by all readers. */
 export function toEntry(message: Delivery): Entry {
   const { topic, sequence, expires } = message
   return { topic, sequence, expires, message, frames: {} }

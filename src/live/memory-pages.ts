@@ -63,6 +63,7 @@ export function splitRows(
   }
 }
 
+/** Whether one of the filters matches the topic. */
 export function isAsked({ name }: RowTopic, filters: readonly string[]): boolean {
   return filters.some((filter) => topicMatches(filter, name))
 }

@@ -189,6 +189,7 @@ export function createRows(): Rows {
   }
 }
 
+/** Makes the message again; its payload is a view of the page. */
 export function readStored({ page, offset, topic, device }: Stored): Delivery {
   const { bytes, doubles, integers } = page
   const double = offset >> 3
@@ -215,6 +216,7 @@ export function readStored({ page, offset, topic, device }: Stored): Delivery {
   }
 }
 
+/** When the message expires, in milliseconds by the clock of the broker; null for never. */
 export function expiresOf({ page, offset }: Place): number | null {
   const expires = page.doubles[(offset >> 3) + EXPIRES] as number
   return Number.isNaN(expires) ? null : expires
