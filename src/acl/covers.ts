@@ -9,6 +9,7 @@ export interface Names {
   readonly clientId: NameInTopic | null
 }
 
+/** A missing or empty name becomes null. */
 export function toNames({ user, clientId }: Who): Names {
   return {
     user: user ? toNameInTopic(user) : null,

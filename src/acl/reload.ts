@@ -11,6 +11,7 @@ export type ReloadResult =
   /** Each as `FILE:LINE:COLUMN message`, or a sentence about the whole file. */
   | { readonly ok: false; readonly errors: readonly string[] }
 
+/** An ACL file that can be read again. A file with errors leaves the rules from before in use. */
 export interface AclSource {
   /** The rules in use: a new object after each change. */
   readonly current: AclRules

@@ -57,6 +57,7 @@ export function patternsFor(rules: AclRules, who: Who): RuleSet | null {
   return bringsWildcard(who) ? null : rules.patterns
 }
 
+/** Whether a name or a client id has "+" or "#", which would match other topics when put into a pattern. */
 export function bringsWildcard({ user, clientId }: Who): boolean {
   return hasWildcard(clientId) || (user !== null && hasWildcard(user))
 }

@@ -6,6 +6,7 @@ import type { Right, Rule } from './rule.ts'
 /** What one line says; offsets are bytes of the file. */
 export type Statement = UserLine | RuleLine | { readonly kind: 'error'; readonly error: AclError }
 
+/** `line` is from 1; `name` and `end` are where the name begins and ends in the file. */
 export interface UserLine {
   readonly kind: 'user'
   readonly line: number
