@@ -226,6 +226,7 @@ export function beginFailing(
   else if (error.code === 'request_timeout') reply.header('connection', 'close')
 }
 
+/** The URL without its query. */
 export function pathOf(url: string): string {
   const end = url.indexOf('?')
   return end === -1 ? url : url.slice(0, end)

@@ -46,6 +46,7 @@ function pathOf(name: string): string {
   return `/assets/${name.replace(/\.ts$/, '.js')}`
 }
 
+/** Reads a file for the browser; a TypeScript file becomes JavaScript. Rejects if it cannot be read. */
 export async function readAsset(file: URL): Promise<Asset> {
   const extension = file.pathname.slice(file.pathname.lastIndexOf('.') + 1)
   const source = await readFile(file)

@@ -17,6 +17,7 @@ export interface PublishTarget {
   readonly query: PublishQuery
 }
 
+/** Returns a GatewayError for a path that cannot be decoded, or a time that is not valid. */
 export function toTarget(url: string, query: PublishQuery): PublishTarget | GatewayError {
   const topic = topicInPath(url, PUBLISH_PREFIX)
   if (topic instanceof GatewayError) return topic
@@ -31,6 +32,7 @@ export interface PublishContent {
   readonly body: Buffer
 }
 
+/** Returns a GatewayError for headers or a CloudEvent that are not valid. Does not check the topic. */
 export function toReading(
   { topic, time, query }: PublishTarget,
   { headers, contentType, body }: PublishContent,

@@ -29,6 +29,7 @@ export interface StreamRoutes {
 
 type StreamQuery = QueryValues<typeof ONE_FILTER>
 
+/** Whether the request asks for an event stream, as an `EventSource` does. */
 export function wantsStream(request: Request): boolean {
   return /\btext\/event-stream\b/i.test(request.headers.accept ?? '')
 }
