@@ -1,7 +1,7 @@
 // Measures how long answers take at 70 % of the capacity of a server: node bench/load.ts [--help]
 import { parseArgs } from 'node:util'
 import { GOALS } from './goals.ts'
-import { startWorker } from './support/child.ts'
+import { startWorker, type Worker } from './support/child.ts'
 import { isLate, report } from './support/findings.ts'
 import type { Pauses } from './support/gc-probe.ts'
 import { createGround, type Ground } from './support/ground.ts'
@@ -34,6 +34,8 @@ interface Site {
   readonly server: Server
   /** POSTs per second that one core can answer. */
   readonly bears: number
+  /** One for all rounds, so that its own JIT does not delay the answers that it measures. */
+  readonly load: Worker<OpenJob, OpenMeasured>
   readonly rounds: Round[]
 }
 
@@ -48,24 +50,29 @@ async function openFor(server: Server, ground: Ground): Promise<Site> {
     inFlight: CONNECTIONS,
   })
   await measureInTurn([closed], { rounds: 3, seconds: seconds / 2 })
-  return { server, bears: 1e6 / medianOf(closed, 'cost'), rounds: [] }
-}
-
-async function measure(ground: Ground, { server, bears }: Site): Promise<Round> {
-  await using load = startWorker<OpenJob, OpenMeasured>(
+  const load = startWorker<OpenJob, OpenMeasured>(
     new URL('./support/open-load.ts', import.meta.url),
   )
-  const job = {
+  const site = { server, bears: 1e6 / medianOf(closed, 'cost'), load, rounds: [] }
+  // warms up the JIT of both; not counted
+  await load.ask({ ...jobFor(ground, site), seconds: 4 })
+  return site
+}
+
+function jobFor({ sensor }: Ground, { server, bears }: Site): Omit<OpenJob, 'seconds'> {
+  return {
     pid: server.pid,
     httpsPort: server.httpsPort,
-    sensorDirectory: ground.sensor.directory,
+    sensorDirectory: sensor.directory,
     connections: CONNECTIONS,
     rate: bears * PART,
   }
-  // warms up the JIT; not counted
-  await load.ask({ ...job, seconds: 0.5 })
+}
+
+async function measure(ground: Ground, site: Site): Promise<Round> {
+  const { server, load } = site
   await server.ask<Pauses>('pauses')
-  const measured = await load.ask({ ...job, seconds })
+  const measured = await load.ask({ ...jobFor(ground, site), seconds })
   return { ...measured, gc: await server.ask<Pauses>('pauses') }
 }
 
@@ -77,7 +84,11 @@ async function compare(): Promise<void> {
     stack.use(await startBareHttp(ground, { probe })),
   ]
   const sites: Site[] = []
-  for (const server of servers) sites.push(await openFor(server, ground))
+  for (const server of servers) {
+    const site = await openFor(server, ground)
+    stack.use(site.load)
+    sites.push(site)
+  }
   for (let round = 0; round < Number(values.rounds); round++)
     for (const site of rotated(sites, round)) site.rounds.push(await measure(ground, site))
   printSites(sites)
