@@ -8,6 +8,8 @@ import { GatewayError } from '../errors.ts'
  */
 export function originProblem(headers: IncomingHttpHeaders): GatewayError | null {
   const { origin, 'sec-fetch-site': site, 'sec-fetch-mode': mode } = headers
+  // a program
+  if (origin === undefined && site === undefined) return null
   const { 'sec-fetch-dest': destination = 'document' } = headers
   const own = `https://${headers[':authority'] ?? headers.host}`
   const followed = mode === 'navigate' && destination === 'document'

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Caller } from '../caller.ts'
 import type { Door } from '../door-table.ts'
@@ -34,8 +35,6 @@ interface Publish {
   readonly caller: Caller
 }
 
-/** Headers of a request that asks for more than to publish its body. */
-const MORE = ['content-encoding', 'expect', 'idempotency-key', 'prefer']
 const REMEMBERED = { topics: 10_000, size: 1_000_000 }
 const NOTHING: Buffer = Buffer.alloc(0)
 
@@ -55,8 +54,7 @@ export function createPlainPublish(
   function targetOf({ method, url, headers }: Http2ServerRequest): PublishTarget | null {
     if (method !== 'POST' || !url.startsWith(PUBLISH_PREFIX)) return null
     const isShort = Number(headers['content-length']) <= mostBytes
-    if (!isShort) return null
-    if (MORE.some((name) => headers[name] !== undefined)) return null
+    if (!isShort || asksForMore(headers)) return null
     const target = targets.of(url)
     if (target instanceof GatewayError) return null
     return target.query.command === undefined && target.query.ack.length === 0 ? target : null
@@ -131,6 +129,16 @@ export function createPlainPublish(
     whenParsed(request, () => gate.enter(caller, request, () => read(publish)))
     return true
   }
+}
+
+/** Whether a request asks for more than to publish its body. */
+function asksForMore(headers: IncomingHttpHeaders): boolean {
+  return (
+    headers['content-encoding'] !== undefined ||
+    headers.expect !== undefined ||
+    headers['idempotency-key'] !== undefined ||
+    headers.prefer !== undefined
+  )
 }
 
 const readQuery = createQueryReader(PUBLISH)

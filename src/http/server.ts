@@ -129,7 +129,7 @@ export function createHttpServer(options: ServerOptions, handle: Handle): HttpSe
       return
     }
     expectsContinue(request, response)
-    request.url = originForm(request.url)
+    if (!request.url.startsWith('/')) request.url = originForm(request.url)
     handle(request, response)
   }
 
@@ -213,6 +213,5 @@ function refuse(
 
 /** `GET https://host/path` means `GET /path` (RFC 9112 §3.2.2). */
 function originForm(url: string): string {
-  if (url.startsWith('/')) return url
   return url.replace(/^https?:\/\/[^/?#]*(?=\/)/i, '')
 }
