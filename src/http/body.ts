@@ -98,12 +98,11 @@ export function arrivedBody(request: Http2ServerRequest): Buffer | null {
   if (brokeOff(request) || source.readableLength !== length) return null
   // a copy, because each piece would keep the whole network buffer around it in memory
   const body = Buffer.allocUnsafe(length)
-  let at = 0
-  for (let piece = source.read(); piece !== null; piece = source.read())
-    at += (piece as Buffer).copy(body, at)
+  const bytes: Buffer | null = source.read(length)
+  bytes?.copy(body)
   bodyTaken(request)
-  // otherwise a request whose end is not parsed yet would never end
-  if (!request.complete) source.resume()
+  // otherwise the request would never end
+  source.resume()
   return body
 }
 

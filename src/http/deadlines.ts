@@ -119,7 +119,10 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): Exchan
     const stream = streamOf(request)
     if (stream && !stream.endAfterHeaders)
       // RFC 9113 §8.1: the rest of the request is not needed any more
-      stream.once('finish', () => !hasArrived(request) && stream.close(NO_ERROR))
+      stream.once('finish', () => {
+        if (!hasArrived(request)) stream.close(NO_ERROR)
+        stream.resume()
+      })
   }
 
   /** A listener of a response; one function for all responses. */

@@ -28,3 +28,13 @@ export function sendWhole(
     stream.end(body)
   }
 }
+
+/**
+ * Puts the body of a request back, so that its stream does not end before `sendWhole` has written the answer; then
+ * `watchDeadlines` drops it. Node destroys a stream whose both ends are sent while its answer is being written, and makes an
+ * error for that, whose stack takes more time than the rest of a short answer.
+ */
+export function keepFromEnd(request: Http2ServerRequest, body: Buffer): void {
+  const stream = streamOf(request)
+  if (stream && body.length > 0 && !stream.destroyed) stream.pause().unshift(body)
+}

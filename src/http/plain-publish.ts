@@ -10,7 +10,7 @@ import { createTopicMemo } from '../topic/memo.ts'
 import { logFailure, type Shortcut, type ShortcutContext } from './app.ts'
 import { arrivedBody, readBody, whenParsed } from './body.ts'
 import type { Gate } from './gate.ts'
-import { sendWhole } from './http2-stream.ts'
+import { keepFromEnd, sendWhole } from './http2-stream.ts'
 import { SMALL_BYTES } from './memory.ts'
 import { createPieces } from './pieces.ts'
 import { problemAnswer, toGatewayError, traceHeaders } from './problem.ts'
@@ -71,6 +71,7 @@ export function createPlainPublish(
   }
 
   function serve(publish: Publish, error: Error | null, body = NOTHING): void {
+    keepFromEnd(publish.request, body)
     const outcome = outcomeOf(publish, error, body)
     if (outcome instanceof Promise)
       void outcome.catch(toGatewayError).then((settled) => answer(publish, settled))

@@ -59,11 +59,13 @@ describe('a plain publish', () => {
   let app: App
   let port: number
   let routed = 0
+  const release = Promise.withResolvers<void>()
   let enter = (work: () => void) => work()
   let onCounted: (result: string) => void = () => {}
 
   async function publish(_caller: unknown, reading: Reading): Promise<Outcome> {
     readings.push(reading)
+    if (reading.topic === 'held') await release.promise
     if (reading.topic === 'fault') throw new Error('hunter2 in the database')
     if (reading.topic !== 'refused') return null
     return new GatewayError('rate_limited', 'Too fast.', { retryAfter: 3 })
@@ -246,6 +248,38 @@ describe('a plain publish', () => {
     await Promise.all([ended, once(asked.resume(), 'close')])
     assert.deepEqual([headers[':status'], asked.rstCode, stream.rstCode], [200, 0, 0])
     assert.equal(String(readings[0]?.payload), '21.5')
+    session.close()
+  })
+
+  it('that its client resets without an error before the answer leaves no stream', async () => {
+    const session = connectHttp2(`http://127.0.0.1:${port}`)
+    const asked = session.request({
+      ':method': 'POST',
+      ':path': '/topics/held',
+      'content-length': 1,
+    })
+    const requested = once(app.server, 'request')
+    asked.end('1')
+    const [{ stream }] = (await requested) as [Http2ServerRequest]
+    while (readings.length === 0) await setImmediate()
+    const ended = once(stream, 'close')
+    asked.close()
+    await ended
+    release.resolve()
+    session.close()
+  })
+
+  it('makes no error for the end of its stream over HTTP/2', async () => {
+    const session = connectHttp2(`http://127.0.0.1:${port}`)
+    const requested = once(app.server, 'request')
+    const answer = http2(
+      session,
+      { ':method': 'POST', ':path': '/topics/a', 'content-length': 1 },
+      '1',
+    )
+    const [{ stream }] = (await requested) as [Http2ServerRequest]
+    // Node destroys a stream that ends while it is written, and then it never finishes
+    await Promise.all([once(stream, 'finish'), once(stream, 'close'), answer])
     session.close()
   })
 
