@@ -3,6 +3,7 @@ import { GatewayError, messageOf } from '../../errors.ts'
 import type { LateRange, LogRange, LogSplit, TopicRange } from '../broker.ts'
 import type { StoreAdmin } from './admin.ts'
 import type { Change, Restore } from './changes.ts'
+import { createGathering } from './gathering.ts'
 import type { CountRange, Journal, LateRows, LogRows, TopicRows } from './journal.ts'
 import type { LogState } from './retention.ts'
 
@@ -49,6 +50,7 @@ export function createGroupCommit(
 ): Journal {
   let waiting = new Map<unknown, Group>()
   let waiters = 0
+  const gathering = createGathering()
   let running: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
   let closing: Promise<void> | undefined
@@ -61,6 +63,7 @@ export function createGroupCommit(
       const group = { changes, waiter: { resolve, reject } }
       waiting.set(group, group)
       waiters += 1
+      gathering.came(waiters)
       start()
     })
   }
@@ -86,7 +89,10 @@ export function createGroupCommit(
     do {
       // other changes of this turn of the event loop go into the same commit
       await nextTurn()
+      await gathering.wait(waiters)
+      const before = waiters
       await commit()
+      gathering.committed(before + waiters)
     } while (waiters > 0 && !closing)
     running = undefined
     if (waiting.size > 0) startLater()

@@ -26,6 +26,20 @@ test('changes that come during a commit go into the next one', async () => {
   await Promise.all(second)
 })
 
+test('a commit that waits for the many of the one before is done without them', async () => {
+  const { disk, next } = createManualDisk()
+  const journal = createGroupCommit(disk)
+  const many = Array.from({ length: 20 }, () => journal.append([one]))
+  const commit = await next()
+  const late = journal.append([two])
+  commit.done()
+  await Promise.all(many)
+  const last = await next()
+  assert.deepEqual(last.changes, [two])
+  last.done()
+  await late
+})
+
 test('appending nothing waits for the changes before it', async () => {
   const { disk, next } = createManualDisk()
   const journal = createGroupCommit(disk)
