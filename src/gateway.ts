@@ -5,7 +5,7 @@ import { createDenials } from './acl/denials.ts'
 import { followAcl } from './acl/follow.ts'
 import type { Bridge } from './bridge/bridge.ts'
 import { forwardSelectionOf } from './bridge/forward-selection.ts'
-import { openBroker } from './broker/open.ts'
+import { openBroker, startThread } from './broker/open.ts'
 import { followTopicsFile } from './catalog/follow.ts'
 import { createCommands } from './commands/commands.ts'
 import type { Config } from './config/load.ts'
@@ -34,6 +34,9 @@ export interface Gateway extends AsyncDisposable {
 /** Builds everything that a running gateway is made of; it is closed in reverse. */
 export async function openGateway(config: Config, log: Logger): Promise<Gateway> {
   await using building = new AsyncDisposableStack()
+  // it starts while files are read and the doors are loaded
+  const thread = startThread(config.broker)
+  building.defer(async () => void (await thread?.worker.terminate()))
   const { metrics, readings } = createGatewayMetrics(config.readings)
   const { meter } = metrics
   const reports = createReports(meter, log)
@@ -59,6 +62,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     memory,
     meter,
     log,
+    thread,
     forwardSelection: forwardSelectionOf(config.bridge),
     onUnforwarded: (count) => bridge?.noteDeleted(count),
   })

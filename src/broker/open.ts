@@ -17,6 +17,7 @@ import type { AccessOf } from './store/sessions.ts'
 import { openSqliteJournal } from './store/sqlite-journal.ts'
 import type { TakenOver } from './store/sqlite-upgrade.ts'
 import { openStore } from './store/store.ts'
+import { type StoreThread, startStoreThread } from './store/store-thread.ts'
 
 export type BrokerSettings = Config['broker']
 
@@ -32,6 +33,13 @@ export interface BrokerOptions {
   readonly forwardSelection?: ForwardSelection | null
   /** Called with how many messages were deleted for lack of room before they were forwarded. */
   readonly onUnforwarded?: (count: number) => void
+  /** A thread that has been started; without it, one is started where needed. */
+  readonly thread?: StoreThread | null
+}
+
+/** Starts the thread that `openBroker` will need, so that it does not have to wait for it; null if it needs none. */
+export function startThread({ address }: BrokerSettings): StoreThread | null {
+  return address.kind === 'file' ? startStoreThread() : null
 }
 
 export interface OpenedBroker extends Broker, SessionBroker {
@@ -132,6 +140,7 @@ async function openJournal(
       if (reason === null) log.info('the store can be written again')
       else log.error({ reason }, 'the store cannot be written')
     },
+    options.thread ?? undefined,
   )
 }
 

@@ -1,5 +1,3 @@
-import { extname } from 'node:path'
-import { Worker } from 'node:worker_threads'
 import { messageOf, UsageError } from '../../errors.ts'
 import type { Restore } from './changes.ts'
 import { DEFAULT_RETENTION } from './defaults.ts'
@@ -9,10 +7,8 @@ import type { Journal } from './journal.ts'
 import type { LogState, Retention } from './retention.ts'
 import type { SqliteOptions } from './sqlite-file.ts'
 import type { TakenOver } from './sqlite-upgrade.ts'
+import { type StoreThread, startStoreThread } from './store-thread.ts'
 import type { Task, WorkerData, WorkerReply, WorkerRequest } from './worker-protocol.ts'
-
-// .ts in a checkout, .js in the package: the same extension as this file
-const WORKER = new URL(`./sqlite-worker${extname(import.meta.url)}`, import.meta.url)
 
 export interface JournalOptions extends SqliteOptions {
   readonly retention?: Retention
@@ -41,15 +37,12 @@ export async function openSqliteJournal(
     ...options
   }: JournalOptions,
   onOutage?: OnOutage,
+  { worker, ended: threadEnds }: StoreThread = startStoreThread(),
 ): Promise<Journal> {
   const workerData: WorkerData = { ...options, directory, retention, forwardSelection }
-  // without this process's own flags, and without Node 24's warning that its SQLite is experimental
-  const execArgv = ['--disable-warning=ExperimentalWarning']
-  const worker = new Worker(WORKER, { workerData, execArgv, name: 'store' })
   let pending = Promise.withResolvers<void>()
   let restoreRows: (reply: Extract<WorkerReply, { name: unknown }>) => void = () => {}
   let ended: Error | undefined
-  const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
 
   const tasks = new Map<number, PromiseWithResolvers<unknown>>()
   let lastTask = 0
@@ -80,15 +73,13 @@ export async function openSqliteJournal(
       pending.reject(usage ? new UsageError(message) : new Error(message))
     }
   })
-  worker.on('error', (error) => {
-    ended = error instanceof Error ? error : new Error(String(error))
-  })
-  worker.on('exit', () => {
-    ended ??= new Error('its thread has ended')
-    pending.reject(ended)
-    for (const { reject } of tasks.values()) reject(ended)
+  const exited = threadEnds.then((reason) => {
+    ended = reason
+    pending.reject(reason)
+    for (const { reject } of tasks.values()) reject(reason)
     tasks.clear()
   })
+  worker.postMessage(workerData)
 
   function ask(request: WorkerRequest): Promise<void> {
     if (ended) return Promise.reject(ended)

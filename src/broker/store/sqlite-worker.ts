@@ -1,6 +1,6 @@
 import { getPriority, setPriority } from 'node:os'
 import type { StatementSync } from 'node:sqlite'
-import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { type MessagePort, parentPort } from 'node:worker_threads'
 import { messageOf, UsageError } from '../../errors.ts'
 import { attempt } from './attempt.ts'
 import type { Change } from './changes.ts'
@@ -114,5 +114,5 @@ function raisePriority(): void {
 if (parentPort) {
   const port = parentPort
   raisePriority()
-  answer(port, () => open(port, workerData))
+  port.once('message', (options: WorkerData) => answer(port, () => open(port, options)))
 }

@@ -6,7 +6,7 @@ import type { LogState, Retention } from './retention.ts'
 import type { SqliteOptions } from './sqlite-file.ts'
 import type { TakenOver } from './sqlite-upgrade.ts'
 
-/** The data that the thread starts with. */
+/** The first message to the thread: the database to open. */
 export interface WorkerData extends SqliteOptions {
   readonly directory: string
   readonly retention: Retention
