@@ -18,9 +18,21 @@ if (cache !== undefined) {
   process.env.NODE_COMPILE_CACHE = cache // for threads
   nodeModule.enableCompileCache(cache)
 }
+const args = process.argv.slice(2)
 const source = new URL('../src/cli/main.ts', import.meta.url)
-const { main } = await import(existsSync(source) ? source.href : '../dist/main.js')
-await main(process.argv.slice(2))
+if (existsSync(source)) {
+  const { main } = await import(source.href)
+  await main(args)
+} else if (args[0] === 'serve' && !process.sourceMapsEnabled) {
+  const { loadCompiled } = nodeModule.createRequire(import.meta.url)('../dist/compiled.cjs')
+  const file = join(import.meta.dirname, '../dist/serve.cjs')
+  const folder = process.env.NODE_DISABLE_COMPILE_CACHE ? undefined : cache
+  const { exports, keep } = loadCompiled(file, folder)
+  await exports.serveMain(args, keep)
+} else {
+  const { main } = await import('../dist/main.js')
+  await main(args)
+}
 
 function privateCache() {
   try {

@@ -215,7 +215,12 @@ const PACKAGES: Record<string, readonly string[]> = {
 }
 
 /** What other programs start: each a file, and a name or all. */
-const ENTRY_POINTS = ['cli/main.ts main', 'lambda/handler.ts *']
+const ENTRY_POINTS = [
+  'cli/main.ts main',
+  'cli/only-serve.ts serveMain',
+  'cli/compiled.ts loadCompiled',
+  'lambda/handler.ts *',
+]
 /** What writes the documents and configurations that tests compare, and the package. */
 const WRITERS = [
   'build/dashboard.ts',

@@ -40,7 +40,9 @@ const HELP = helpText({
 })
 
 export const enrol: CliCommand = {
-  help: `${HELP}\n\n${settingsHelp(ENROL_NAMES)}`,
+  get help() {
+    return `${HELP}\n\n${settingsHelp(ENROL_NAMES)}`
+  },
   outlivesReader: true,
   async run(args) {
     const stop = stopSignal()

@@ -10,27 +10,40 @@ const LARGE_HEAP = 40
 const SMALL_HEAP = 150
 /** Bytes of garbage that a heap may have whatever its size. */
 const LEAST_GARBAGE = 32 * 1024 * 1024
+/** For V8's own limit. */
+const NO_LIMIT = 0
+
+let percent = NO_LIMIT
 
 /**
  * Keeps the heap close to the size of its live data, even when a flood makes garbage: the process never gives back heap memory.
  */
 export function keepHeapSmall(): void {
-  let percent = 0
-
-  function allow(wanted: number): void {
-    if (wanted === percent) return
-    percent = wanted
-    setFlagsFromString(`--heap-growing-percent=${percent}`)
-  }
-
-  allow(SMALL_HEAP)
+  limit(SMALL_HEAP)
   // at every collection, so that the next major one goes by the size that the heap has then
-  new PerformanceObserver(() => allow(percentFor(oldBytes()))).observe({ entryTypes: ['gc'] })
+  new PerformanceObserver(() => limit(percentFor(oldBytes()))).observe({ entryTypes: ['gc'] })
+}
+
+/** Calls `task` while V8 has the flags with which the process started. */
+export function withFirstFlags(task: () => void): void {
+  const before = percent
+  limit(NO_LIMIT)
+  try {
+    task()
+  } finally {
+    limit(before)
+  }
+}
+
+function limit(wanted: number): void {
+  if (wanted === percent) return
+  percent = wanted
+  setFlagsFromString(`--heap-growing-percent=${percent}`)
 }
 
 function percentFor(bytes: number): number {
-  const percent = Math.round((LEAST_GARBAGE / bytes) * 10) * 10
-  return Math.min(SMALL_HEAP, Math.max(LARGE_HEAP, percent))
+  const rounded = Math.round((LEAST_GARBAGE / bytes) * 10) * 10
+  return Math.min(SMALL_HEAP, Math.max(LARGE_HEAP, rounded))
 }
 
 /** Bytes of objects that have survived. */

@@ -23,16 +23,23 @@ const HELP = helpText({
   ],
 })
 
-export const serve: CliCommand = {
-  help: `${HELP}\n\n${settingsHelp()}`,
-  outlivesReader: true,
-  async run(args) {
-    const stop = stopSignal()
-    const { values, words } = readArguments(args, SETTING_FLAGS)
-    requireNoWords(words, flagForFile(words[0]))
-    await runGateway(loadConfig(process.env, settingsIn(values)), stop)
-    return undefined
-  },
+export const serve = createServe()
+
+/** The command; `opened` is called once every door listens. */
+export function createServe(opened?: () => void): CliCommand {
+  return {
+    get help() {
+      return `${HELP}\n\n${settingsHelp()}`
+    },
+    outlivesReader: true,
+    async run(args) {
+      const stop = stopSignal()
+      const { values, words } = readArguments(args, SETTING_FLAGS)
+      requireNoWords(words, flagForFile(words[0]))
+      await runGateway(loadConfig(process.env, settingsIn(values)), stop, opened)
+      return undefined
+    },
+  }
 }
 
 /** Runs a gateway until `stop` is aborted; `opened` is called once every door listens. */

@@ -5,9 +5,11 @@ import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 import { promisify } from 'node:util'
 import { FREE_PORTS, startAny, temporaryFolder } from '../cli/program.ts'
+import { createSite } from '../cli/site.ts'
 import { startSandbox } from '../lambda/sandbox.ts'
 import { invoke, startSurroundings } from '../lambda/site.ts'
 import { blockWith } from '../support/docs.ts'
+import { until } from '../support/until.ts'
 import { ROOT } from './dockerfile.ts'
 
 const execute = promisify(execFile)
@@ -74,6 +76,24 @@ test('the package needs no other package: all of its files load alone', async ()
   const loads = (await readdir(dist)).filter((name) => /(?<!^sqlite-worker)\.js$/.test(name))
   const script = loads.map((name) => `await import('./${name}')`).join('\n')
   await execute(process.execPath, ['--input-type=module', '--eval', script], { cwd: dist })
+})
+
+test('serve keeps what V8 has compiled, and the next start uses it', async () => {
+  await execute('tar', ['xf', tarball, '-C', packed.path])
+  const home = join(packed.path, 'package')
+  await using site = await createSite()
+  const cache = join(site.path, 'cache')
+  const program = [join(home, 'bin/wott-gateway.js'), ...site.serveBut({})]
+  await using gateway = startAny(process.execPath, program, { env: { NODE_COMPILE_CACHE: cache } })
+  await gateway.line(/"door":"device".*"listening"/)
+  const keptIn = () =>
+    readdir(cache).then((names) => names.some((name) => /^serve-[^.]+\.\d+\.\d+-\w+$/.test(name)))
+  await until(keptIn, (isKept) => isKept)
+  const script = `import { loadCompiled } from './dist/compiled.cjs'
+    console.log(loadCompiled(process.argv[2], process.argv[1]).isCompiled)`
+  const args = ['--input-type=module', '--eval', script, cache, join(home, 'dist/serve.cjs')]
+  const { stdout } = await execute(process.execPath, args, { cwd: home })
+  assert.equal(stdout, 'true\n')
 })
 
 test('the package lists the packages inside it, as package-lock.json has them, with their licences', async () => {
