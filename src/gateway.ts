@@ -5,7 +5,8 @@ import { createDenials } from './acl/denials.ts'
 import { followAcl } from './acl/follow.ts'
 import type { Bridge } from './bridge/bridge.ts'
 import { forwardSelectionOf } from './bridge/forward-selection.ts'
-import { openBroker, startThread } from './broker/open.ts'
+import { openBroker } from './broker/open.ts'
+import type { StoreThread } from './broker/store/store-thread.ts'
 import { followTopicsFile } from './catalog/follow.ts'
 import { createCommands } from './commands/commands.ts'
 import type { Config } from './config/load.ts'
@@ -31,12 +32,13 @@ export interface Gateway extends AsyncDisposable {
   drain(): Promise<void>
 }
 
-/** Builds everything that a running gateway is made of; it is closed in reverse. */
-export async function openGateway(config: Config, log: Logger): Promise<Gateway> {
+/** Builds everything that a running gateway is made of; it is closed in reverse. `thread` is that of the store, if it runs. */
+export async function openGateway(
+  config: Config,
+  log: Logger,
+  thread: StoreThread | null = null,
+): Promise<Gateway> {
   await using building = new AsyncDisposableStack()
-  // it starts while files are read and the doors are loaded
-  const thread = startThread(config.broker)
-  building.defer(async () => void (await thread?.worker.terminate()))
   const { metrics, readings } = createGatewayMetrics(config.readings)
   const { meter } = metrics
   const reports = createReports(meter, log)
@@ -66,7 +68,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     forwardSelection: forwardSelectionOf(config.bridge),
     onUnforwarded: (count) => bridge?.noteDeleted(count),
   })
-  // the doors take long to load; meanwhile the thread of the store starts
+  // the doors take long to load; meanwhile the thread opens the store
   const loadingDoors = import('./doors/doors.ts')
   // a failure is reported where it is awaited, so that everything is closed in order
   loadingDoors.catch(() => {})

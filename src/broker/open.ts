@@ -17,7 +17,7 @@ import type { AccessOf } from './store/sessions.ts'
 import { openSqliteJournal } from './store/sqlite-journal.ts'
 import type { TakenOver } from './store/sqlite-upgrade.ts'
 import { openStore } from './store/store.ts'
-import { type StoreThread, startStoreThread } from './store/store-thread.ts'
+import type { StoreThread } from './store/store-thread.ts'
 
 export type BrokerSettings = Config['broker']
 
@@ -33,13 +33,8 @@ export interface BrokerOptions {
   readonly forwardSelection?: ForwardSelection | null
   /** Called with how many messages were deleted for lack of room before they were forwarded. */
   readonly onUnforwarded?: (count: number) => void
-  /** A thread that has been started; without it, one is started where needed. */
+  /** The thread of the store, if it has been started already. */
   readonly thread?: StoreThread | null
-}
-
-/** Starts the thread that `openBroker` will need, so that it does not have to wait for it; null if it needs none. */
-export function startThread({ address }: BrokerSettings): StoreThread | null {
-  return address.kind === 'file' ? startStoreThread() : null
 }
 
 export interface OpenedBroker extends Broker, SessionBroker {

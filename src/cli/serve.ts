@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { startThread } from '../broker/store/store-thread.ts'
 import { type Config, loadConfig } from '../config/load.ts'
 import type { Gateway } from '../gateway.ts'
 import { readArguments, requireNoWords } from './arguments.ts'
@@ -48,20 +49,27 @@ export async function runGateway(
   stop: AbortSignal,
   opened: (gateway: Gateway, log: Logger) => void | Promise<void> = () => {},
 ): Promise<void> {
-  keepHeapSmall()
-  // loads while the next step runs
+  // both take long, and go on while the next steps run
+  const thread = startThread(config.broker)
   const loading = import('../gateway.ts')
   // a failure is reported where it is awaited
   loading.catch(() => {})
-  await runService(config, stop, async (log) => {
-    const { openGateway } = await loading
-    const gateway = await openGateway(config, log)
-    try {
-      if (!stop.aborted) await opened(gateway, log)
-    } catch (error) {
-      await gateway[Symbol.asyncDispose]()
-      throw error
-    }
-    return gateway
-  })
+  try {
+    await runService(config, stop, async (log) => {
+      const { openGateway } = await loading
+      const gateway = await openGateway(config, log, thread)
+      // not before: with other flags than its own, Node compiles each of its modules that is loaded, also in threads
+      keepHeapSmall()
+      try {
+        if (!stop.aborted) await opened(gateway, log)
+      } catch (error) {
+        await gateway[Symbol.asyncDispose]()
+        throw error
+      }
+      return gateway
+    })
+  } finally {
+    // it may have no store to close
+    await thread?.worker.terminate()
+  }
 }

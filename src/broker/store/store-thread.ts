@@ -1,5 +1,6 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import type { Config } from '../../config/load.ts'
 
 // .ts in a checkout, .js or .cjs in the package: the same extension as this file
 const WORKER = new URL(`./sqlite-worker${extname(import.meta.url)}`, import.meta.url)
@@ -13,7 +14,11 @@ export interface StoreThread {
   readonly ended: Promise<Error>
 }
 
-/** Starts a thread, which takes a while. One that has no database to open is to be terminated. */
+/** Starts the thread that a broker will need, so that `openBroker` does not wait for it; null if it needs none. */
+export function startThread({ address }: Config['broker']): StoreThread | null {
+  return address.kind === 'file' ? startStoreThread() : null
+}
+
 export function startStoreThread(): StoreThread {
   const worker = new Worker(WORKER, { execArgv, name: 'store' })
   let reason = new Error('its thread has ended')
