@@ -72,6 +72,11 @@ test('the image builds, and its gateway and sensor run as another user on a read
   await assert.rejects(inGateway('touch', '/opt/wott-gateway/dist/new'), /Read-only file system/)
   await assert.rejects(inGateway('ls', '/opt/wott-gateway/node_modules'), /No such file/)
   await inGateway('ls', '/opt/wott-gateway/LICENSE')
+  // what V8 compiled of serve while the image was built
+  await inGateway(
+    'ls',
+    `/opt/wott-gateway/cache/wott-gateway/serve-${process.version}-${process.arch}`,
+  )
 
   const exec = async (command: string) => {
     const shell = `root=/; ${inContainer(image, services.gateway)} sh -c ${quote(command)}`
