@@ -6,7 +6,7 @@ export function watchKeepAlive(
   reader: Pick<PacketReader, 'lastHeard'>,
   onSilence: () => void,
 ): () => void {
-  if (keepAlive === 0) return () => {}
+  if (keepAlive === 0) return nothing
   const limit = keepAlive * 1500
   let timer = setTimeout(check, limit).unref()
 
@@ -18,3 +18,5 @@ export function watchKeepAlive(
 
   return () => clearTimeout(timer)
 }
+
+function nothing(): void {}

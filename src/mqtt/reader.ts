@@ -53,7 +53,7 @@ class StreamReader implements PacketReader {
   #lastHeard = performance.now()
   #packets = 0
   // of the packet with the number `#timedPacket`, which has begun to arrive
-  #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout | undefined
   #timedPacket = 0
 
   constructor(stream: Duplex, options: ReaderOptions) {
@@ -153,6 +153,7 @@ class StreamReader implements PacketReader {
     if (this.#packets === 0) return
     if (this.#isHeld() || !this.#frames.isPartial()) {
       clearTimeout(this.#timer)
+      this.#timer = undefined
       this.#timedPacket = 0
     } else if (this.#timedPacket !== this.#packets + 1) {
       clearTimeout(this.#timer)
