@@ -127,6 +127,9 @@ export interface Arrival {
   stored: Promise<void> | null
 }
 
+/** What all sessions without an arrival share: there are tens of thousands, and most get none. */
+export const NO_ARRIVALS: Session['arrivals'] = new Map()
+
 /** The broker's state for a client: kept while it is connected, and for `expiry` seconds after that. */
 export interface Session extends QueuedSession {
   /**
@@ -142,8 +145,8 @@ export interface Session extends QueuedSession {
   expiry: number
   /** By name. */
   readonly subscriptions: Map<string, Subscription>
-  /** By packet identifier. */
-  readonly arrivals: Map<number, Arrival>
+  /** By packet identifier. `NO_ARRIVALS` until there is one. */
+  arrivals: Map<number, Arrival>
   readonly totals: DeviceTotals
   link: ClientLink | null
   /** When its last connection ended or, while it is connected, began. */

@@ -1,4 +1,4 @@
-import type { Arrival, Session } from '../session.ts'
+import { type Arrival, NO_ARRIVALS, type Session } from '../session.ts'
 import type { Change } from './changes.ts'
 import type { StoreContext } from './store-context.ts'
 
@@ -17,6 +17,7 @@ export function countArrivals({ totals }: Session, by: number): void {
  */
 export function createIncoming({ journal, limits }: StoreContext) {
   function remember(session: Session, arrival: Arrival): void {
+    if (session.arrivals === NO_ARRIVALS) session.arrivals = new Map()
     session.arrivals.set(arrival.packetId, arrival)
     countArrivals(session, 1)
   }

@@ -1,6 +1,6 @@
 import type { Access } from '../../acl/access.ts'
 import type { Qos } from '../../topic/message.ts'
-import { COMMANDS_CLIENT_ID, type DeviceTotals, type Session } from '../session.ts'
+import { COMMANDS_CLIENT_ID, type DeviceTotals, NO_ARRIVALS, type Session } from '../session.ts'
 import { createAllTotals } from './all-totals.ts'
 import { deviceOf } from './device-totals.ts'
 import { createQueue } from './queue.ts'
@@ -139,7 +139,7 @@ function toSession(
     expiry,
     subscriptions: new Map(),
     queue: createQueue(isStored ? totals : { bytes: 0 }),
-    arrivals: new Map(),
+    arrivals: NO_ARRIVALS,
     totals,
     link: null,
     lastSeen,
