@@ -24,8 +24,8 @@ const HELP = `Usage: node bench/memory.ts [OPTIONS]
 Measures the resident memory of the gateway, of nginx with nchan and of Mosquitto: before clients connect, with idle event
 streams or MQTT clients with one subscription each, per client, and after they have left. Then as many come to the gateway
 again: a leak would show. A bare Node.js server, which only keeps the streams or connections open, shows how much memory Node.js
-itself needs for them, and how much it frees. A second gateway uses the memory allocator of glibc; the first uses jemalloc, as in the image, if
-this machine has libjemalloc.so.2.
+itself needs for them, and how much it frees. With MQTT clients, a second gateway uses the memory allocator of glibc; the first uses
+jemalloc, as in the image, if this machine has libjemalloc.so.2.
 
   --clients N    number of clients [10000]
   --after N      seconds to wait after they have left [60]
@@ -154,12 +154,10 @@ async function measureStreams(ground: Ground, version: 1 | 2): Promise<Levels[]>
   await using ours = await gateway(ground)
   await using nginx = await startNginx(ground)
   await using bare = await startBareStreams(ground)
-  await using glibc = await gatewayWithGlibc(ground)
   await using first = streams(ground, ours, version)
   await using second = streams(ground, nginx, version)
   await using third = streams(ground, bare, version, BARE)
-  await using fourth = streams(ground, glibc, version, WITH_GLIBC)
-  return await measure([first, second, third, fourth])
+  return await measure([first, second, third])
 }
 
 /** KiB per client. */
@@ -168,7 +166,7 @@ const eachOf = ({ before, beside }: Levels) => ((beside - before) * 1024) / clie
 const mib = (level: number) => `${level.toFixed(0)} MiB`
 
 function reportAll([ours, peer, bare, withGlibc]: readonly Levels[]): void {
-  if (!ours || !peer || !bare || !withGlibc) return
+  if (!ours || !peer || !bare) return
   reportOne(ours, peer, bare)
   report({
     what: `memory when as many come again, ${ours.name}`,
@@ -176,7 +174,7 @@ function reportAll([ours, peer, bare, withGlibc]: readonly Levels[]): void {
     ratio: `${(ours.again / ours.beside).toFixed(2)} x`,
     goals: [[GOALS.memoryAgain, ours.again / ours.beside]],
   })
-  reportOne(withGlibc, peer, bare)
+  if (withGlibc) reportOne(withGlibc, peer, bare)
 }
 
 function reportOne(gateway: Levels, peer: Levels, bare: Levels): void {

@@ -73,9 +73,9 @@ export const PARTS: Readonly<Record<string, Part>> = {
   memory: {
     title: 'Memory of idle streams and MQTT clients, compared with nginx with nchan and Mosquitto',
     file: 'memory.ts',
-    args: ['--after', '10'],
+    args: ['--after', '16'],
     short: ['--clients', '200', '--after', '1'],
-    minutes: 4.5,
+    minutes: 5,
   },
   mqtt: {
     title: 'MQTT, compared with Mosquitto and aedes',
