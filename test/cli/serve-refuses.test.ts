@@ -211,7 +211,7 @@ describe('serve refuses to start with the reason, exit code 2, where', { concurr
   })
 })
 
-describe('serve of a damaged installation', { concurrency: 2 }, () => {
+describe('a damaged installation', { concurrency: 2 }, () => {
   /** Keeps Node from finding what `specifier` matches. */
   const without = (specifier: RegExp) => `
     import { registerHooks } from 'node:module'
@@ -222,7 +222,7 @@ describe('serve of a damaged installation', { concurrency: 2 }, () => {
       },
     })`
 
-  // both load in the background, from the sources or from the package
+  // both load in the background, from the sources or from the package, where only serve has all in one file
   for (const [what, specifier] of [
     ['the gateway', /^\.\/gateway-\w+\.js$|\/gateway\.ts$/],
     ['the doors', /^\.\/doors-\w+\.js$|\/doors\/doors\.ts$/],
@@ -230,7 +230,8 @@ describe('serve of a damaged installation', { concurrency: 2 }, () => {
     it(`ends in order, with one error, if ${what} cannot be loaded`, async () => {
       const broker = `file:${join(site.path, `without ${what}`)}`
       const code = encodeURIComponent(without(specifier))
-      const ended = await run(site.serveBut({ '--broker': broker }), {
+      const ended = await run(['dev', ...FREE_PORTS, '--broker', broker], {
+        cwd: site.path,
         env: { NODE_OPTIONS: `--import=data:text/javascript,${code}` },
       })
       assert.match(ended.stderr, /^wott-gateway: Error: a file is missing\n/)

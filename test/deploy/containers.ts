@@ -90,6 +90,11 @@ stage() {
   printf '%s\\n' ${quote(NPM)} > "$work/$1/root/usr/local/bin/npm"
   chmod +x "$work/$1/root/usr/local/bin/apt-get" "$work/$1/root/usr/local/bin/npm"
 }
+inStage() {
+  root=$1
+  shift
+  chroot "$root" env -i HOME=/root "PATH=$PATH" "checkout=$checkout" "real_npm=$real_npm" "$@"
+}
 copy() {
   mkdir -p "$2"
   if [ -d "$1" ]; then cp -a "$1/." "$2"; else cp -a "$1" "$2"; fi

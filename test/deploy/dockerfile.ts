@@ -54,7 +54,7 @@ export async function readDockerfile(): Promise<Image> {
         break
       }
       case 'RUN':
-        build.push(`chroot "$work/${stage}/root" sh -c ${quote(`cd ${directory} && ${text}`)}`)
+        build.push(`inStage "$work/${stage}/root" sh -c ${quote(`cd ${directory} && ${text}`)}`)
         break
       case 'ENV':
         image = { ...image, environment: pairsOf(instruction) }
