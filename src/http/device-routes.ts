@@ -48,7 +48,7 @@ function nameCallers(app: App, gate: Gate): void {
       return
     }
     nameCaller(request, caller)
-    gate.enter(caller, request.raw, done, () => reply.hijack())
+    gate.enter(caller, request.raw, { serve: done, gone: () => reply.hijack() })
   })
   // the certificate may have been revoked while the body arrived
   app.addHook('preHandler', (request, _reply, done) => {

@@ -14,8 +14,18 @@ import { originProblem } from './origin.ts'
 export interface Gate {
   /** Who sends a request, or why it is refused. Call it once for each request, because it counts requests under way. */
   admit(request: Http2ServerRequest, response: Http2ServerResponse): Caller | GatewayError
-  /** Calls `serve` in the caller's turn; `gone` if the request was cancelled or its connection ended before that. */
-  enter(caller: Caller, request: Http2ServerRequest, serve: () => void, gone?: () => void): void
+  /**
+   * Calls `serve` in the caller's turn; `gone` if the request was cancelled or its connection ended before that. The caller is
+   * charged at least `leastMs`, since only part of the time of a request can be measured.
+   */
+  enter(caller: Caller, request: Http2ServerRequest, entry: Entry): void
+}
+
+interface Entry {
+  readonly serve: () => void
+  readonly gone?: () => void
+  /** 0.2 by default. */
+  readonly leastMs?: number
 }
 
 export interface GateOptions {
@@ -25,7 +35,7 @@ export interface GateOptions {
   readonly door: Door
 }
 
-/** The estimated time of a request in milliseconds, since only part of it can be measured. */
+/** The estimated time of a request that the framework handles. */
 const REQUEST_MS = 0.2
 
 export function createGate({ acl, turns, senders, door }: GateOptions): Gate {
@@ -51,9 +61,9 @@ export function createGate({ acl, turns, senders, door }: GateOptions): Gate {
       const refused = senders.enter(request, response) ?? originProblem(request.headers)
       return refused ?? callerFor(who)
     },
-    enter({ identity }, request, serve, gone = () => {}) {
+    enter({ identity }, request, { serve, gone, leastMs = REQUEST_MS }) {
       // a request that is gone must not be served: its end, already past, would never be reported
-      turns.enter(identity.id, () => (isGone(request) ? gone() : serve()), REQUEST_MS)
+      turns.enter(identity.id, () => (isGone(request) ? gone?.() : serve()), leastMs)
     },
   }
 }
