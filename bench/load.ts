@@ -14,9 +14,10 @@ const PART = 0.7
 const CONNECTIONS = 64
 const HELP = `Usage: node bench/load.ts [OPTIONS]
 
-Compares the gateway with a bare Fastify. First measures the capacity of one core: a second divided by the CPU time of one POST
-with 100 bytes and QoS 0 over ${CONNECTIONS} kept-alive HTTP/1.1 connections. Then sends POSTs at ${PART * 100} % of that rate. Each POST starts when it
-is due, without waiting for earlier answers (an open loop); one that finds no free connection waits for the next, and this time counts.
+Compares the gateway with a bare Fastify. Sends POSTs with 100 bytes and QoS 0 at a steady rate over ${CONNECTIONS} kept-alive HTTP/1.1 connections:
+each starts when it is due, without waiting for earlier answers (an open loop); one that finds no free connection waits for the next,
+and this time counts. First measures the CPU time of a POST at half the rate that the server reaches with all connections busy. A second
+divided by that is the capacity of a core, and ${PART * 100} % of it is the rate of the measurement.
 
   --rounds N    rounds; each round measures all in turn [7]
   --seconds N   seconds of each measurement [2]`
@@ -53,26 +54,28 @@ async function openFor(server: Server, ground: Ground): Promise<Site> {
   const load = startWorker<OpenJob, OpenMeasured>(
     new URL('./support/open-load.ts', import.meta.url),
   )
-  const site = { server, bears: 1e6 / medianOf(closed, 'cost'), load, rounds: [] }
+  const rate = 0.5e6 / medianOf(closed, 'cost')
+  const warm = { ...targetOf(server, ground), rate, seconds: 3 }
   // warms up the JIT of both; not counted
-  await load.ask({ ...jobFor(ground, site), seconds: 4 })
-  return site
+  await load.ask(warm)
+  // POSTs that arrive one by one cost more than those of busy connections
+  const { busy } = await load.ask(warm)
+  return { server, bears: rate / busy, load, rounds: [] }
 }
 
-function jobFor({ sensor }: Ground, { server, bears }: Site): Omit<OpenJob, 'seconds'> {
+function targetOf(server: Server, { sensor }: Ground): Omit<OpenJob, 'seconds' | 'rate'> {
   return {
     pid: server.pid,
     httpsPort: server.httpsPort,
     sensorDirectory: sensor.directory,
     connections: CONNECTIONS,
-    rate: bears * PART,
   }
 }
 
 async function measure(ground: Ground, site: Site): Promise<Round> {
-  const { server, load } = site
+  const { server, load, bears } = site
   await server.ask<Pauses>('pauses')
-  const measured = await load.ask({ ...jobFor(ground, site), seconds })
+  const measured = await load.ask({ ...targetOf(server, ground), rate: bears * PART, seconds })
   return { ...measured, gc: await server.ask<Pauses>('pauses') }
 }
 
