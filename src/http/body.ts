@@ -17,6 +17,8 @@ import { type HttpMemory, holdFor, noRoom } from './memory.ts'
 import { createPieces, type Pieces } from './pieces.ts'
 import { requestTimeout } from './problem.ts'
 
+const NOTHING: Buffer = Buffer.alloc(0)
+
 type Done = (error: Error | null, body?: Buffer) => void
 
 type BodyReader = (request: Request, stream: Http2ServerRequest, done: Done) => void
@@ -96,10 +98,11 @@ export function arrivedBody(request: Http2ServerRequest): Buffer | null {
   const source = sourceOf(request)
   const length = Number(request.headers['content-length'])
   if (brokeOff(request) || source.readableLength !== length) return null
+  // null for a body of 0 bytes
+  const bytes: Buffer = source.read(length) ?? NOTHING
+  if (bytes.length !== length) return null
   // a copy, because each piece would keep the whole network buffer around it in memory
-  const body = Buffer.allocUnsafe(length)
-  const bytes: Buffer | null = source.read(length)
-  bytes?.copy(body)
+  const body = Buffer.from(bytes)
   bodyTaken(request)
   // otherwise the request would never end
   source.resume()
