@@ -56,11 +56,10 @@ export async function openClient(
   const wanted = port === undefined ? PORTS[via] : wholeNumber('--port', port, 1, 65_535)
   const directory = values.certs ?? certsDirectory(sample)
   const read = (file: string) => readClientFile(join(directory, file), NAME_IT)
-  const [ca, cert, key] = await Promise.all([
-    read('ca.crt'),
-    read('client.crt'),
-    read('client.key'),
-  ])
+  // in turn, so that an error always names the first file that is missing
+  const ca = await read('ca.crt')
+  const cert = await read('client.crt')
+  const key = await read('client.key')
   certificateIn(ca, join(directory, 'ca.crt'))
   requirePair(cert, join(directory, 'client.crt'), key, join(directory, 'client.key'))
   return { ca, cert, key, host, via, port: wanted }
