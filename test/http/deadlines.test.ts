@@ -16,6 +16,9 @@ const collect: (options: { type: 'minor' }) => void = runInNewContext('gc')
 
 const AT_ONCE = 16
 const ROUNDS = 5
+const IN_TURN = 8
+/** What other tests of this process collect can keep some requests of each round, a fault keeps nearly all. */
+const MAY_BE_LEFT = (ROUNDS * AT_ONCE * IN_TURN) / 2
 
 describe('requests that are answered', () => {
   let server: Http2SecureServer
@@ -44,7 +47,7 @@ describe('requests that are answered', () => {
     for (let round = 0; round < ROUNDS; round++) {
       await Promise.all(
         Array.from({ length: AT_ONCE }, async () => {
-          for (let time = 0; time < 8; time++) await ask()
+          for (let time = 0; time < IN_TURN; time++) await ask()
         }),
       )
       // twice, so that whatever still exists moves to the old heap
@@ -63,7 +66,7 @@ describe('requests that are answered', () => {
       await once(answer.resume(), 'end')
     })
     agent.destroy()
-    assert.ok(left < ROUNDS * AT_ONCE, `${left} requests are left`)
+    assert.ok(left < MAY_BE_LEFT, `${left} requests are left`)
   })
 
   it('are not kept in memory over HTTP/2', async () => {
@@ -74,6 +77,6 @@ describe('requests that are answered', () => {
       await once(asked.resume(), 'close')
     })
     session.destroy()
-    assert.ok(left < ROUNDS * AT_ONCE, `${left} requests are left`)
+    assert.ok(left < MAY_BE_LEFT, `${left} requests are left`)
   })
 })
