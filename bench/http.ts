@@ -19,8 +19,8 @@ import { startBareHttp, startBareHttps, startServer } from './support/servers.ts
 const HELP = `Usage: node bench/http.ts [OPTIONS]
 
 Sends POST /topics/… with 100 bytes over kept-alive TLS connections with a client certificate. The servers are
-the gateway, a bare Fastify with the same TLS settings and the same JSON answer, and, over HTTP/1.1,
-node:https alone. HTTP/1.1 uses one connection per request in flight, HTTP/2 one connection with a stream
+the gateway, a bare Fastify with the same TLS settings and the same JSON answer, and node:https or
+node:http2 alone. HTTP/1.1 uses one connection per request in flight, HTTP/2 one connection with a stream
 per request. Figures are medians of all rounds; the lowest and highest are in brackets.
 
   --only NAMES    scenarios, comma separated [all]: h1-q0-1, h1-q0-64, h1-q1-1, h1-q1-64, h2-q0-1, …
@@ -48,12 +48,13 @@ const { values } = parseArgs({
 const rounds = Number(values.rounds)
 const seconds = Number(values.seconds)
 
-function row(name: string, sites: readonly HttpSite[]): string[] {
-  const [bare, gateway, floor] = sites as [HttpSite, HttpSite, HttpSite?]
+function row(name: string, { version }: HttpScenario, sites: readonly HttpSite[]): string[] {
+  const module = version === 1 ? 'https' : 'http2'
+  const [bare, gateway, floor] = sites as [HttpSite, HttpSite, HttpSite]
   const speed = ratios(valuesOf(bare, 'cost'), valuesOf(gateway, 'cost'))
   const rates = ratios(valuesOf(gateway, 'rate'), valuesOf(bare, 'rate'))
-  const shown = (site: HttpSite | undefined, what: keyof HttpMeasured, digits: number) =>
-    site ? medianOf(site, what).toFixed(digits) : ''
+  const shown = (site: HttpSite, what: keyof HttpMeasured, digits: number) =>
+    medianOf(site, what).toFixed(digits)
   const times = (site: HttpSite) => `${shown(site, 'p50', 2)} / ${shown(site, 'p99', 2)}`
   const percent = (part: number) => `${(part * 100).toFixed(0)}%`
   report({
@@ -61,7 +62,7 @@ function row(name: string, sites: readonly HttpSite[]): string[] {
     measured: `${shown(gateway, 'rate', 0)}/s, ${shown(gateway, 'cost', 1)} µs of CPU`,
     peer: `bare Fastify ${shown(bare, 'rate', 0)}/s, ${shown(bare, 'cost', 1)} µs`,
     ratio: `by CPU ${withSpread(speed)}`,
-    ...(floor && { floor: `node:https ${shown(floor, 'cost', 1)} µs` }),
+    floor: `node:${module} ${shown(floor, 'cost', 1)} µs`,
     goals: [[GOALS.post, median(speed)]],
   })
   return [
@@ -86,18 +87,21 @@ async function compare(): Promise<void> {
         await startServer('gateway', ground, { profile, env: { WOTT_BROKER: values.broker } }),
       ),
     ]
-    const floor = stack.use(await startBareHttps(ground))
-    for (const server of servers) await warmUp(server, ground, 2)
-    for (const server of [...servers, floor]) await warmUp(server, ground, 1)
+    const floors = {
+      1: stack.use(await startBareHttps(ground)),
+      2: stack.use(await startBareHttps(ground, { version: 2 })),
+    }
+    for (const version of [2, 1] as const)
+      for (const server of [...servers, floors[version]]) await warmUp(server, ground, version)
     for (const name of values.only?.split(',') ?? SCENARIOS.keys()) {
       const scenario = SCENARIOS.get(name)
       if (!scenario) throw new Error(`there is no scenario "${name}"`)
       await using sites = new AsyncDisposableStack()
-      const here = scenario.version === 1 ? [...servers, floor] : servers
+      const here = [...servers, floors[scenario.version]]
       const opened: HttpSite[] = []
       for (const server of here) opened.push(sites.use(await openSite(server, ground, scenario)))
       await measureInTurn(opened, { rounds, seconds })
-      rows.push(row(name, opened))
+      rows.push(row(name, scenario, opened))
     }
   }
   print(
@@ -109,7 +113,7 @@ async function compare(): Promise<void> {
     [
       '',
       ...fastify,
-      'node:https µs',
+      'Node.js µs',
       'Fastify µs',
       'gateway µs',
       'ratio',

@@ -73,9 +73,12 @@ export function startBareHttp(
   return startModule('bare-http', 'bare-http.ts', args, options)
 }
 
-/** `node:https` alone, with an answer of the same length. */
-export function startBareHttps(ground: Ground, options: StartOptions = {}): Promise<Server> {
-  return startModule('bare-https', 'bare-https.ts', [ground.directory], options)
+/** `node:https` or `node:http2` alone, with an answer of the same length. */
+export function startBareHttps(
+  ground: Ground,
+  { version = 1, ...options }: StartOptions & { readonly version?: 1 | 2 } = {},
+): Promise<Server> {
+  return startModule('bare-https', 'bare-https.ts', [ground.directory, `${version}`], options)
 }
 
 /** Only Node.js with event streams. */
