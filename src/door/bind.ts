@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises'
-import { type AddressInfo, createServer, type Server } from 'node:net'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import type { Door } from '../door-table.ts'
 import { codeOf, messageOf, UsageError } from '../errors.ts'
 
@@ -65,12 +66,24 @@ interface Wanted {
   readonly listeners: number
 }
 
-/** Throws when another program listens there. With `reusePort`, the system would not report that. */
+/** Multicast addresses: the system refuses to connect to one before it sends a packet (RFC 1122 §4.2.3.10). */
+const NEVER_REACHED = { ipv4: '224.0.0.1', ipv6: 'ff02::1' } as const
+
+/**
+ * Throws when another program listens there. With `reusePort`, the system would not report that. The trial binds a socket and
+ * never listens: clients that connect meanwhile are refused, and try again, instead of being reset.
+ */
 async function refuseTaken({ host, port, listeners }: Wanted): Promise<void> {
   if (listeners === 1 || port === 0) return
-  const trial = createServer()
-  await bindServer(trial, { host, port, reusePort: false })
-  await new Promise((resolve) => trial.close(resolve))
+  const nowhere = host.includes(':') ? NEVER_REACHED.ipv6 : NEVER_REACHED.ipv4
+  const trial = connect({ host: nowhere, port: 1, localAddress: host, localPort: port })
+  try {
+    await once(trial, 'connect')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall === 'bind') throw error
+  } finally {
+    trial.destroy()
+  }
 }
 
 async function addressesOf(options: BindOptions): Promise<string[]> {

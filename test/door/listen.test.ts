@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { channel } from 'node:diagnostics_channel'
 import dns from 'node:dns/promises'
 import { once } from 'node:events'
 import { syncBuiltinESMExports } from 'node:module'
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { describe, it, mock } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createServer as createTlsServer } from 'node:tls'
@@ -11,6 +13,7 @@ import type { DoorOptions } from '../../src/door/options.ts'
 import type { Receive } from '../../src/door/steps.ts'
 import { UsageError } from '../../src/errors.ts'
 import { silentMeter } from '../../src/metrics/meter.ts'
+import { freePort } from '../support/free-port.ts'
 
 function options(more: Partial<DoorOptions> = {}): DoorOptions {
   return {
@@ -89,6 +92,21 @@ describe('a door', () => {
         message: /another program already listens/,
       })
     await door.close()
+  })
+
+  it('accepts every connection that comes while it starts', async (t) => {
+    const port = await freePort()
+    const answers: Promise<string>[] = []
+    const listened = channel('tracing:net.server.listen:asyncEnd')
+    const ask = () => void answers.push(text(connect(port, '127.0.0.1')))
+    listened.subscribe(ask)
+    t.after(() => listened.unsubscribe(ask))
+    const server = createServer((socket) => socket.end('hello'))
+    const address = { host: '127.0.0.1', port }
+    const door = await listen(server, options({ admission: everybody, address }))
+    t.after(() => door.close())
+    assert.ok(answers.length > 1)
+    assert.deepEqual(await Promise.all(answers), Array(answers.length).fill('hello'))
   })
 
   it('accepts more than one connection in each turn of the event loop', async () => {
