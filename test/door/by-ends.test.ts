@@ -38,3 +38,22 @@ it('a connection is found by its real ends, whatever client address it shows', (
   connections.remove(item)
   assert.equal(connections.find(ends('203.0.113.1', 4000)), null)
 })
+
+it('connections of many devices that use one port of theirs are found as quickly', () => {
+  const connections = createByEnds<{ readonly socket: SocketAddresses }>()
+  let compared = 0
+  const items = Array.from({ length: 5_000 }, (_, index) => {
+    const { remoteAddress, ...others } = ends(`10.0.${index >> 8}.${index & 255}`, 49_153)
+    const socket = {
+      ...others,
+      get remoteAddress() {
+        compared += 1
+        return remoteAddress
+      },
+    }
+    return { socket }
+  })
+  for (const item of items) connections.add(item)
+  for (const item of items) assert.equal(connections.find(item.socket), item)
+  assert.ok(compared < 10 * items.length, `${compared}`)
+})
