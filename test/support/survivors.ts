@@ -1,0 +1,43 @@
+import { setImmediate } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+
+setFlagsFromString('--expose-gc')
+const collect: (options: { type: 'minor' }) => void = runInNewContext('gc')
+
+const ROUNDS = 5
+
+/** Objects that are still in memory, although only young objects were collected. */
+export interface Survivors {
+  follow(object: object): void
+  /** How many of the objects are left that are followed while this is called again and again. */
+  leftOf(round: () => Promise<unknown>): Promise<{ readonly left: number; readonly of: number }>
+}
+
+export function createSurvivors(): Survivors {
+  let followed = 0
+  let alive = 0
+  const registry = new FinalizationRegistry(() => {
+    alive -= 1
+  })
+  // V8 makes the young generation large when much of it survives, and then collects only when it is told
+  for (let time = 0; time < 8; time++) Array.from({ length: 200_000 }, () => ({}))
+
+  return {
+    follow(object) {
+      followed += 1
+      alive += 1
+      registry.register(object, null)
+    },
+    async leftOf(round) {
+      const before = { followed, alive }
+      for (let count = 0; count < ROUNDS; count++) {
+        await round()
+        // twice, so that whatever still exists moves to the old heap
+        for (let time = 0; time < 2; time++) collect({ type: 'minor' })
+      }
+      for (let turn = 0; turn < 10; turn++) await setImmediate()
+      return { left: alive - before.alive, of: followed - before.followed }
+    },
+  }
+}
