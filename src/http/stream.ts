@@ -117,8 +117,9 @@ function begin(
 ): void {
   const stream = streamOf(raw)
   if (stream) {
-    // the response would keep the headers a second time while the stream is open
-    if (!stream.closed) stream.respond({ ':status': 200, ...headers })
+    // the response would keep the headers a second time while the stream is open; without trailers, which the response sends at
+    // the end, Node.js looks after each write whether it was the last, which takes a tenth of the time of an event
+    if (!stream.closed) stream.respond({ ':status': 200, ...headers }, { waitForTrailers: true })
     return
   }
   // over HTTP/1.1 the stream ends with its connection (RFC 9112 §6.3): without chunks all readers share the same bytes
