@@ -47,9 +47,10 @@ export interface AclOptions {
 export async function openAcl(path: string, options: AclOptions): Promise<AclFile> {
   const { watch, intervalMs = 500, settleMs = 1000, onReload } = options
   const loaded = await stateOf(path)
-  let current = await loadFirst(path)
+  // a property and no getter, because it is read for each message and client
+  const inUse = { current: await loadFirst(path) }
   let failed: string | null = null
-  let last: ReloadResult = { ok: true, rules: current.size }
+  let last: ReloadResult = { ok: true, rules: inUse.current.size }
   const listeners = new Set<() => void>()
   const closing = new AbortController()
   const { signal } = closing
@@ -73,10 +74,10 @@ export async function openAcl(path: string, options: AclOptions): Promise<AclFil
     }
     const { rules } = found
     last = { ok: true, rules: rules.size }
-    const isNews = rules !== current || failed !== null || asked
+    const isNews = rules !== inUse.current || failed !== null || asked
     failed = null
-    if (rules !== current) {
-      current = rules
+    if (rules !== inUse.current) {
+      inUse.current = rules
       for (const listener of listeners) listener()
     }
     if (isNews) onReload(last)
@@ -85,9 +86,9 @@ export async function openAcl(path: string, options: AclOptions): Promise<AclFil
   async function readRules(): Promise<Loaded> {
     let bytes = await readSettled(path, pause)
     for (;;) {
-      if (await isSame(bytes, current.file)) return { ok: true, rules: current }
+      if (await isSame(bytes, inUse.current.file)) return { ok: true, rules: inUse.current }
       const found = await loadFrom(path, bytes)
-      if (!found.ok || found.rules.size > 0 || current.size === 0) return found
+      if (!found.ok || found.rules.size > 0 || inUse.current.size === 0) return found
       // emptied on purpose, or about to be written again?
       await pause(settleMs)
       const again = await readSettled(path, pause)
@@ -104,17 +105,14 @@ export async function openAcl(path: string, options: AclOptions): Promise<AclFil
     intervalMs: watch ? intervalMs : null,
     state: () => stateOf(path),
   })
-  return {
-    get current() {
-      return current
-    },
+  return Object.assign(inUse, {
     async reload() {
       await watched.reload()
       return signal.aborted ? unused : last
     },
     reloadIfChanged: watched.reloadIfChanged,
     failure: watched.failure,
-    onChange(listener) {
+    onChange(listener: () => void) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
@@ -123,7 +121,7 @@ export async function openAcl(path: string, options: AclOptions): Promise<AclFil
       watched.close()
       listeners.clear()
     },
-  }
+  })
 }
 
 type Loaded = { readonly ok: true; readonly rules: AclRules } | Refused
