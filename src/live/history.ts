@@ -6,7 +6,9 @@ import type { EventFormat } from './event.ts'
 /** The newest messages of the log, so that readers need no disk. */
 export interface History {
   /** Adds a delivery with a greater number than all before it; drops the oldest beyond the limits. */
-  add(delivery: Delivery): Entry
+  add(delivery: Delivery): void
+  /** The entry of a delivery, which all readers share if it was added last. */
+  entry(delivery: Delivery): Entry
   /** The event of an entry. */
   frame(entry: Entry, format: EventFormat): Buffer
   /** All entries after this number; null where some of them were dropped. */

@@ -6,7 +6,7 @@ import type { GatewayError } from '../errors.ts'
 import { topicMatches } from '../topic/match.ts'
 import { createPace, type Pace } from '../turns/pace.ts'
 import { createAudiences } from './audiences.ts'
-import { type Entry, toEntry } from './entry.ts'
+import type { Entry } from './entry.ts'
 import type { EventFormat } from './event.ts'
 import type { EventIds } from './event-ids.ts'
 import type { History } from './history.ts'
@@ -86,12 +86,7 @@ export function createHub(history: History, ids: EventIds, subscribe: Broker['su
   const audiences = createAudiences<Reader>(subscribe, deliver)
   // how many are open, by the name of who reads
   const sizes = new Map<string, number>()
-  let last: Entry | null = null
   let ended = false
-
-  function entryOf(delivery: Delivery): Entry {
-    return last?.sequence === delivery.sequence ? last : toEntry(delivery)
-  }
 
   function count({ from: { id } }: Reader, change: 1 | -1): void {
     const now = (sizes.get(id) ?? 0) + change
@@ -100,7 +95,7 @@ export function createHub(history: History, ids: EventIds, subscribe: Broker['su
   }
 
   function deliver(delivery: Delivery, audience: ReadonlySet<Reader>): void {
-    const entry = entryOf(delivery)
+    const entry = history.entry(delivery)
     // one iterator, so that it goes on after a reader that failed
     const rest = audience.values()
     const first = offer(entry, rest)
@@ -120,9 +115,7 @@ export function createHub(history: History, ids: EventIds, subscribe: Broker['su
   }
 
   const hub: Hub = {
-    note(delivery) {
-      last = history.add(delivery)
-    },
+    note: history.add,
     attend(reader) {
       readers.add(reader)
       count(reader, 1)

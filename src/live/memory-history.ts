@@ -1,7 +1,7 @@
 import type { LatePage, LateRange, LogSplit, TopicPage, TopicRange } from '../broker/broker.ts'
 import type { Delivery } from '../broker/delivery.ts'
 import type { LogState, Retention } from '../broker/store/retention.ts'
-import { type Entry, frameOf } from './entry.ts'
+import { frameOf, toEntry } from './entry.ts'
 import type { History } from './history.ts'
 import { createLateInMemory } from './late-in-memory.ts'
 import { createOwners } from './memory-owners.ts'
@@ -9,16 +9,7 @@ import { readRows, readTopics, splitRows } from './memory-pages.ts'
 import { createNewest } from './newest.ts'
 import type { Row } from './row.ts'
 import { createRowChain } from './row-chain.ts'
-import {
-  createRows,
-  expiresOf,
-  KEPT,
-  RECENT,
-  type RowOwner,
-  type Rows,
-  type RowTopic,
-  SPARED,
-} from './rows.ts'
+import { createRows, KEPT, RECENT, type RowOwner, type RowTopic, SPARED } from './rows.ts'
 import { createSorted } from './sorted.ts'
 import { compareTopics } from './topic-order.ts'
 
@@ -58,18 +49,17 @@ export function createMemoryHistory(
   const topicOf = new Map<string, RowTopic>()
   const topics = createSorted<RowTopic>((one, other) => compareTopics(one.name, other.name))
   const owners = createOwners(rows, bounds)
-  const newest = createNewest(bounds.messages, bounds.start ?? 0)
+  const newest = createNewest(rows, bounds.messages, bounds.start ?? 0)
   const timeOf = createTimeOf(now)
   let trimmed = bounds.start ?? 0
   let thinned = 0
 
-  function add(delivery: Delivery): Entry {
+  function add(delivery: Delivery): void {
     const time = timeOf(delivery)
     const topic = topicOf.get(delivery.topic) ?? addTopic(delivery.topic)
     const owner = owners.of(delivery.device)
     const row = rows.add(delivery, topic, owner, time)
-    const entry = entryOf(rows, row, {})
-    newest.add(entry)
+    newest.add(delivery.sequence)
     sorted.add(row)
     late.add(row)
     owners.add(row)
@@ -78,7 +68,6 @@ export function createMemoryHistory(
     if (latest) replace(latest)
     trimShare(owner, time)
     trim(time)
-    return entry
   }
 
   function addTopic(name: string): RowTopic {
@@ -156,34 +145,34 @@ export function createMemoryHistory(
     }
   }
 
+  /** Drops what is too old before it reads. */
+  function current<Asked, Found>(read: (asked: Asked) => Found): (asked: Asked) => Found {
+    return (asked) => {
+      trim()
+      return read(asked)
+    }
+  }
+
   const earliest = () => Math.max(newest.start(), trimmed)
 
   return {
     add,
+    entry(delivery) {
+      const row = sorted.last() ?? 0
+      return row && rows.sequence(row) === delivery.sequence ? newest.entry(row) : toEntry(delivery)
+    },
     frame: (entry, format) => frameOf(entry, idOf, format),
     after(number) {
       if (number < earliest() || number > newest.latest()) return null
       const later = sorted.forward((row) => rows.sequence(row) <= number)
-      return Array.from(later, (row) => newest.find(rows.sequence(row)) ?? entryOf(rows, row, null))
+      return Array.from(later, newest.entry)
     },
     latest: newest.latest,
     earliest,
-    read(range) {
-      trim()
-      return readRows(rows, sorted, range)
-    },
-    readTopics(range) {
-      trim()
-      return readTopics(rows, topics, range)
-    },
-    readLate(range) {
-      trim()
-      return late.read(range)
-    },
-    split(time) {
-      trim()
-      return splitRows(rows, sorted, time, trimmed)
-    },
+    read: current((range) => readRows(rows, sorted, range)),
+    readTopics: current((range) => readTopics(rows, topics, range)),
+    readLate: current(late.read),
+    split: current((time) => splitRows(rows, sorted, time, trimmed)),
     state() {
       trim()
       return { trimmed, thinned, usage: { ...owners.total } }
@@ -201,12 +190,6 @@ function createTimeOf(now: () => number): (delivery: Delivery) => number {
     if (Math.abs(received - clock.wall) > MOMENT_MS) clock = { wall: received, time: now() }
     return clock.time
   }
-}
-
-function entryOf(rows: Rows, row: Row, frames: Entry['frames']): Entry {
-  const message = rows.message(row)
-  const sequence = rows.sequence(row)
-  return { topic: message.topic, sequence, expires: expiresOf(message), message, frames }
 }
 
 /** The newest messages of a log on disk, after number `start`. `bytes` are counted as those of `Retention`. */

@@ -1,6 +1,6 @@
 /**
  * A part of memory outside V8's heap. Bytes are only ever added to it, so what refers to them stays valid for as long as somebody
- * refers to the page.
+ * refers to the page. Only a page that nobody but the rows ever referred to is used again from its start.
  */
 export interface Page {
   readonly bytes: Buffer
@@ -11,6 +11,8 @@ export interface Page {
   end: number
   /** Bytes of them that belong to rows. */
   live: number
+  /** Whether somebody may refer to its bytes after their rows are gone. */
+  isShared: boolean
 }
 
 /** Where a row is: `offset` is a multiple of 8. */
@@ -37,23 +39,31 @@ const PAGE_BYTES = 256 * 1024
 const MOST_SHARED = PAGE_BYTES / 8
 /** Unused bytes that are always allowed. */
 const SLACK = 4 * PAGE_BYTES
+/** Empty pages that are kept. A new one for each that is dropped would make V8 collect its whole heap several times a second. */
+const MOST_SPARE = 4
 
 export function createPages(): Pages {
   // oldest first
   const pages = new Set<Page>()
+  const spare: Page[] = []
   let open = createPage(0)
   let size = 0
   let live = 0
 
   function add(bytes: number): Page {
-    const page = createPage(bytes)
+    const page = (bytes === PAGE_BYTES ? spare.pop() : undefined) ?? createPage(bytes)
     pages.add(page)
     size += bytes
     return page
   }
 
   function remove(page: Page): void {
-    if (pages.delete(page)) size -= page.bytes.length
+    if (!pages.delete(page)) return
+    size -= page.bytes.length
+    if (page.isShared || page.bytes.length !== PAGE_BYTES || spare.length === MOST_SPARE) return
+    page.end = 0
+    page.live = 0
+    spare.push(page)
   }
 
   function pageFor(bytes: number): Page {
@@ -102,5 +112,6 @@ function createPage(size: number): Page {
     integers: new Int32Array(buffer),
     end: 0,
     live: 0,
+    isShared: false,
   }
 }

@@ -177,12 +177,16 @@ export function createRows(): Rows {
     counted: (row) => integer(row, COUNTED),
     topic: (row) => topicOf[row] as RowTopic,
     owner: (row) => ownerOf[row] as RowOwner,
-    message: (row) => ({
-      page: pageOf[row] as Page,
-      offset: offsetOf[row] as number,
-      topic: (topicOf[row] as RowTopic).name,
-      device: (ownerOf[row] as RowOwner).device,
-    }),
+    message(row) {
+      const page = pageOf[row] as Page
+      page.isShared = true
+      return {
+        page,
+        offset: offsetOf[row] as number,
+        topic: (topicOf[row] as RowTopic).name,
+        device: (ownerOf[row] as RowOwner).device,
+      }
+    },
     standing: column(STANDING),
     before: column(BEFORE),
     after: column(AFTER),

@@ -6,6 +6,7 @@ export interface Sorted<T> {
   /** Returns whether the item was there. */
   delete(item: T): boolean
   first(): T | undefined
+  last(): T | undefined
   /** From the first item that is not below the searched place. */
   forward(isBelow: (item: T) => boolean): Generator<T, void>
   /** From the last item that is not above the searched place, back to the first. */
@@ -97,6 +98,7 @@ export function createSorted<T>(compare: (one: T, other: T) => number): Sorted<T
       return true
     },
     first: () => blocks[0]?.[head],
+    last: () => blocks.at(-1)?.at(-1),
     *forward(isBelow) {
       const start = blockFrom(isBelow)
       for (let at = start; at < blocks.length; at++) {

@@ -89,7 +89,8 @@ describe('the history', () => {
 
   it('formats an entry once for all readers', () => {
     const history = historyOf({ messages: 10, bytes: 1000 })
-    const entry = history.add(numbered(1))
+    history.add(numbered(1))
+    const entry = history.entry(numbered(1))
     assert.equal(history.frame(entry, 'json'), history.frame(entry, 'json'))
     assert.notEqual(history.frame(entry, 'json'), history.frame(entry, 'raw'))
     assert.match(String(history.frame(entry, 'raw')), /^id: e1-1\n/)

@@ -30,7 +30,13 @@ function open(messages: number, more: Partial<MemoryBounds> = {}) {
   let number = 0
   const publish = (topic: string, device = 'd') => {
     number += 1
-    return log.add(delivery(number, topic, 'x', { device, time: clock.now, received: clock.now }))
+    const message = delivery(number, topic, 'x', {
+      device,
+      time: clock.now,
+      received: clock.now,
+    })
+    log.add(message)
+    return log.entry(message)
   }
   const rows = () =>
     log.read({ ...ALL, after: log.state().trimmed }).deliveries.map(({ sequence }) => sequence)
@@ -163,5 +169,11 @@ describe('the history of a broker without a disk', () => {
     for (let count = 0; count < 64; count++) publish('a')
     assert.notEqual(again(), frame)
     assert.deepEqual(again(), frame)
+  })
+
+  it('has an entry also for a message that it does not keep', () => {
+    const { log, publish } = open(10, { bytes: 0 })
+    assert.match(String(log.frame(publish('a'), 'json')), /"topic":"a"/)
+    assert.equal(log.state().usage?.entries, 0)
   })
 })

@@ -37,6 +37,7 @@ it('a sorted list holds each item once and in order, whatever is added and remov
         const all = [...expected].sort((a, b) => a - b)
         assert.equal(sorted.size, all.length)
         assert.equal(sorted.first(), all[0])
+        assert.equal(sorted.last(), all.at(-1))
         assert.deepEqual(
           [...sorted.forward((n) => n < asked)],
           all.filter((n) => n >= asked),
