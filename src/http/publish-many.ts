@@ -51,10 +51,10 @@ export function publishManyRoute(
       const started = performance.now()
       const caller = callerOf(request)
       const asked = pickUpIn(queryValues(request, PICK_UP_QUERY), request.headers, commands)
-      const body = request.body as Buffer
-      checkLines(body)
+      const text = textIn(request.body as Buffer)
+      checkLines(text)
       const keyed = beginKeyed(request, keys)
-      const answer = await (keyed ? publishOnce(caller, body, keyed) : publish(caller, body))
+      const answer = await (keyed ? publishOnce(caller, text, keyed) : publish(caller, text))
       meter.publishTook(caller.door, (performance.now() - started) / 1000)
       if (answer.isReplayed) reply.header(REPLAYED, 'true')
       const { result, error } = answer
@@ -68,13 +68,13 @@ export function publishManyRoute(
   /** A request that has failed keeps its key: a repeat publishes the lines that are not published yet. */
   async function publishOnce(
     caller: Caller,
-    body: Buffer,
+    text: string,
     keyed: KeyedRequest,
   ): Promise<BatchAnswer> {
     try {
       if (keyed.answer !== null)
         return { result: JSON.parse(keyed.answer), error: null, isReplayed: true }
-      const answer = await publish(caller, body, keyed)
+      const answer = await publish(caller, text, keyed)
       if (answer.error === null) await keyed.finish(JSON.stringify(answer.result))
       return answer
     } finally {
@@ -84,24 +84,24 @@ export function publishManyRoute(
 
   async function publish(
     caller: Caller,
-    body: Buffer,
+    text: string,
     keyed: KeyedRequest | null = null,
   ): Promise<BatchAnswer> {
-    const outcome = await publishEach(linesOf(body), {
+    const outcome = await publishEach(linesOf(text), {
       turns,
       device: caller.identity.id,
       keyed,
-      publish: (text, keyedLine) => publishLine(caller, text, keyedLine),
+      publish: (line, keyedLine) => publishLine(caller, line, keyedLine),
     })
     return toBatchAnswer(outcome)
   }
 
   function publishLine(
     caller: Caller,
-    text: string,
+    line: string,
     keyedLine: KeyedLine | undefined,
   ): Outcome | Promise<Outcome> {
-    const reading = readingIn(text)
+    const reading = readingIn(line)
     return reading instanceof GatewayError
       ? relay.refuse(caller, reading)
       : relay.publish(caller, keyedLine ? { ...reading, keyedLine } : reading)
@@ -122,9 +122,12 @@ async function mustBeNdjson(request: Request): Promise<void> {
     )
 }
 
-function checkLines(body: Buffer): void {
+function textIn(body: Buffer): string {
   if (!isUtf8(body)) throw new GatewayError('body_invalid', 'The body is not valid UTF-8.')
-  const text = body.toString('utf8')
+  return body.toString('utf8')
+}
+
+function checkLines(text: string): void {
   let feeds = 0
   for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) {
     feeds += 1
@@ -132,15 +135,14 @@ function checkLines(body: Buffer): void {
   }
   if (feeds < MAX_LINES) return
   let count = 0
-  for (const _line of linesOf(body)) {
+  for (const _line of linesOf(text)) {
     count += 1
     if (count > MAX_LINES) throw tooManyLines()
   }
 }
 
 /** Reads a line when it is needed: objects that wait for their turn are expensive for V8's garbage collector. */
-function* linesOf(body: Buffer): Generator<Line, void> {
-  const text = body.toString('utf8')
+function* linesOf(text: string): Generator<Line, void> {
   let number = 1
   for (let start = 0; start < text.length; number++) {
     const feed = text.indexOf('\n', start)
