@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { connect } from 'node:tls'
 import { pino } from 'pino'
 import { createApp } from '../../src/http/app.ts'
 import type { App } from '../../src/http/fastify.ts'
@@ -11,6 +13,7 @@ import { loadTrust, type Trust } from '../../src/identity/trust.ts'
 import { HTTP_LIMITS } from '../support/http-limits.ts'
 import { UNLIMITED } from '../support/memory.ts'
 import { createPki } from '../support/pki.ts'
+import { untilClosed } from '../support/raw.ts'
 
 describe('a server with a slow client', () => {
   let directory: string
@@ -42,6 +45,18 @@ describe('a server with a slow client', () => {
       [30_000, 0, 1_000],
     )
     assert.equal(server.keepAliveTimeout, 72_000)
+  })
+
+  it('ends an idle HTTP/1.1 connection after its time to be kept', async (t) => {
+    const app = open()
+    // the time that Node adds for requests on their way
+    Object.assign(app.server, { keepAliveTimeout: 1, keepAliveTimeoutBuffer: 0 })
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    t.after(() => app.close())
+    const { port } = app.server.address() as AddressInfo
+    const client = connect({ port, rejectUnauthorized: false })
+    client.write('POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n')
+    assert.match(await untilClosed(client), /^HTTP\/1.1 200 /)
   })
 
   it('ends an HTTP/2 connection 72 seconds after its last request, and none with a quiet stream', (context) => {
