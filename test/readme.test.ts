@@ -25,7 +25,7 @@ async function commands(): Promise<Block[]> {
   const text = await readFile(join(ROOT, 'README.md'), 'utf8')
   return [...text.matchAll(/```(sh|sh follow|python|cron)\n([\s\S]*?)```/g)]
     .map(([, language, script = '']) => toBlock(language, script.trim()))
-    .filter(({ script }) => !script.startsWith('git clone'))
+    .filter(({ script }) => !script.startsWith('npm ci'))
 }
 
 function toBlock(language: string | undefined, script: string): Block {
