@@ -10,7 +10,8 @@ export interface PublishEachOptions<T> {
   readonly turns: Pick<Turns, 'each'>
   readonly device: string
   readonly keyed: KeyedRequest | null
-  publish(item: T, keyedLine: KeyedLine | undefined): Outcome | Promise<Outcome>
+  /** `received` is when the gateway began to read the item, in milliseconds since the Unix epoch. */
+  publish(item: T, keyedLine: KeyedLine | undefined, received: number): Outcome | Promise<Outcome>
 }
 
 /**
@@ -57,8 +58,8 @@ export async function publishEach<T>(
     )
   }
 
-  await turns.each(device, items, ([line, item]) => {
-    const outcome = keyed?.isPublished(line) ? null : publish(item, keyed?.line(line))
+  await turns.each(device, items, ([line, item], began) => {
+    const outcome = keyed?.isPublished(line) ? null : publish(item, keyed?.line(line), began)
     if (outcome instanceof Promise) {
       settleLater(line, outcome)
       return true

@@ -91,7 +91,7 @@ export function publishManyRoute(
       turns,
       device: caller.identity.id,
       keyed,
-      publish: (line, keyedLine) => publishLine(caller, line, keyedLine),
+      publish: (line, keyedLine, received) => publishLine(caller, line, keyedLine, received),
     })
     return toBatchAnswer(outcome)
   }
@@ -100,11 +100,12 @@ export function publishManyRoute(
     caller: Caller,
     line: string,
     keyedLine: KeyedLine | undefined,
+    received: number,
   ): Outcome | Promise<Outcome> {
     const reading = readingIn(line)
     return reading instanceof GatewayError
       ? relay.refuse(caller, reading)
-      : relay.publish(caller, keyedLine ? { ...reading, keyedLine } : reading)
+      : relay.publish(caller, keyedLine ? { ...reading, keyedLine } : reading, received)
   }
 }
 

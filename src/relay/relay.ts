@@ -53,9 +53,9 @@ export type Outcome = GatewayError | null
 export interface Relay {
   /**
    * The outcome once the broker has taken the reading, or for QoS 1 and 2 once it is stored. Not a promise where nothing has to
-   * be waited for.
+   * be waited for. `received` is when the gateway received it, in milliseconds since the Unix epoch; by default now.
    */
-  publish(publisher: Publisher, reading: Reading): Outcome | Promise<Outcome>
+  publish(publisher: Publisher, reading: Reading, received?: number): Outcome | Promise<Outcome>
   /** Refuses an invalid reading for `reason`. It is charged like a valid one, so the outcome can be a rate limit instead. */
   refuse(publisher: Publisher, reason: GatewayError): GatewayError
   /**
@@ -148,10 +148,9 @@ export function createRelay({
   }
 
   return {
-    publish(publisher, reading) {
+    publish(publisher, reading, received = Date.now()) {
       const { identity, door, origin } = publisher
       const { payload, qos, retain, properties, messageExpiry, keyedLine = null } = reading
-      const received = Date.now()
       // before anything that takes time: a refused reading costs as much as a published one
       const wait = origin ? 0 : rateLimit.take(identity.id, costOf(reading))
       if (wait > 0) return refuseFor(publisher, reading, ['rate_limited', tooFast(wait)])

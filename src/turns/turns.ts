@@ -15,8 +15,11 @@ export interface Turns {
   isOver(): boolean
   /** Whether work waits for its turn. */
   hasWaiting(): boolean
-  /** Calls `act` with each item, in slices, until it returns false. Rejects with what it throws. */
-  each<T>(key: string, items: Iterable<T>, act: (item: T) => unknown): Promise<void>
+  /**
+   * Calls `act` with each item, in slices, until it returns false. Rejects with what it throws. `began` is when the slice began,
+   * in milliseconds since the Unix epoch.
+   */
+  each<T>(key: string, items: Iterable<T>, act: (item: T, began: number) => unknown): Promise<void>
 }
 
 /** Milliseconds that one device works without a break. */
@@ -158,10 +161,11 @@ export function createTurns(
       const iterator = items[Symbol.iterator]()
       return new Promise((resolve, reject) => {
         function go(): void {
+          const began = Date.now()
           try {
             for (let count = 1; count % 8 !== 0 || !isOver(); count++) {
               const next = iterator.next()
-              if (next.done || act(next.value) === false) {
+              if (next.done || act(next.value, began) === false) {
                 resolve()
                 return
               }

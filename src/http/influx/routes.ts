@@ -102,10 +102,10 @@ function createWrite({ relay, keys, meter, influx }: InfluxOptions, turns: Pick<
       turns,
       device: caller.identity.id,
       keyed,
-      publish: (reading, keyedLine) =>
+      publish: (reading, keyedLine, received) =>
         reading instanceof GatewayError
           ? relay.refuse(caller, reading)
-          : relay.publish(caller, keyedLine ? { ...reading, keyedLine } : reading),
+          : relay.publish(caller, keyedLine ? { ...reading, keyedLine } : reading, received),
     })
     const lines = values.map(({ line }) => line)
     const lineOf = ({ line }: { line: number }) => lines[line - 1] as number
