@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { GatewayError } from '../errors.ts'
 import { fromBase64 } from '../net/base64.ts'
 import type { Reading } from '../relay/relay.ts'

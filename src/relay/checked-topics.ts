@@ -11,11 +11,33 @@ export interface CheckedTopic {
   readonly readingProblem: string | null
 }
 
+interface KnownTopic extends CheckedTopic {
+  /** The topic that came after it the last time. */
+  next: KnownTopic | null
+}
+
 const REMEMBERED = { topics: 10_000, size: 1_000_000 }
 
-export function createCheckedTopics(): TopicMemo<CheckedTopic> {
-  return createTopicMemo(
-    (name) => ({ name, problem: topicProblem(name), readingProblem: readingTopicProblem(name) }),
-    REMEMBERED,
-  )
+export function createCheckedTopics(): Pick<TopicMemo<CheckedTopic>, 'of'> {
+  const known = createTopicMemo(toKnown, REMEMBERED)
+  let last = toKnown('')
+
+  return {
+    of(name) {
+      const { next } = last
+      // a batch often has the same topics in the same order as before, and comparing two texts is faster than hashing one
+      if (next?.name === name) last = next
+      else {
+        const topic = known.of(name)
+        last.next = topic
+        last = topic
+      }
+      return last
+    },
+  }
+}
+
+function toKnown(name: string): KnownTopic {
+  const problem = topicProblem(name)
+  return { name, problem, readingProblem: readingTopicProblem(name), next: null }
 }
