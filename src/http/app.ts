@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { Http2SecureServer, Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Socket } from 'node:net'
 import Fastify, { type FastifyHttp2SecureOptions, LogController } from 'fastify'
@@ -17,6 +16,7 @@ import {
 import { parseQueryText } from './query.ts'
 import { compileSchema } from './query-schema.ts'
 import { createHttpServer, type HttpServer, type ServerOptions } from './server.ts'
+import { createTraceId } from './trace-id.ts'
 
 export interface AppOptions extends ServerOptions {
   readonly log: Logger
@@ -62,7 +62,7 @@ function unescaped(url: string): string {
 
 /** What the apps of all doors have in common. */
 export const APP_OPTIONS = {
-  genReqId: () => randomUUID(),
+  genReqId: createTraceId,
   // `topicInPath` alone decodes topics: the router sees their escapes as text, and cannot reject any
   rewriteUrl: ({ url = '' }: { url?: string | undefined }) => escaped(url),
   routerOptions: {
@@ -238,5 +238,5 @@ function answerRaw(error: Error, socket: Socket): void {
   // in the middle of an answer, such as a stream, the client would read another answer as its continuation
   const answering = (socket as Answerable)._httpMessage?.headersSent === true
   if (codeOf(error) === 'ECONNRESET' || !socket.writable || answering) socket.destroy()
-  else socket.end(rawAnswer(toParseProblem(codeOf(error)), randomUUID()))
+  else socket.end(rawAnswer(toParseProblem(codeOf(error)), createTraceId()))
 }

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
 import type { Socket } from 'node:net'
@@ -20,6 +19,7 @@ import { createPlainPublish } from './plain-publish.ts'
 import { rawAnswer } from './problem.ts'
 import { type StreamRoutesOptions, streamRoutes } from './stream.ts'
 import { type TopicsInfoOptions, topicsInfoRoute } from './topics-info.ts'
+import { createTraceId } from './trace-id.ts'
 
 export interface DeviceDoorOptions
   extends Omit<AppOptions, 'requestCert' | 'whoSends' | 'onCut'>,
@@ -66,7 +66,7 @@ export function createDeviceDoor(options: DeviceDoorOptions): App {
 
   function refuse(socket: Socket, who: Identity | null, error: GatewayError): void {
     options.onUpgradeRefused(door, socket, who, error)
-    socket.end(rawAnswer(error, randomUUID()), () => socket.destroy())
+    socket.end(rawAnswer(error, createTraceId()), () => socket.destroy())
   }
 
   const webSockets = new Set<Socket>()

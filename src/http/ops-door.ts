@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { isIP } from 'node:net'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
@@ -11,6 +10,7 @@ import type { App } from './fastify.ts'
 import { requestProblem } from './framing.ts'
 import type { AnswerOf, AnswerSchema } from './json-answer.ts'
 import { problemAnswer, requestTimeout } from './problem.ts'
+import { createTraceId } from './trace-id.ts'
 
 /** Each check, with what is wrong; null when nothing is. */
 export type Checks = Record<string, string | null>
@@ -98,7 +98,7 @@ function hostProblem(host: string | undefined, names: readonly string[] = []): G
 }
 
 function refuse(response: ServerResponse, error: GatewayError): void {
-  const { headers, body } = problemAnswer(error, randomUUID())
+  const { headers, body } = problemAnswer(error, createTraceId())
   response.writeHead(error.status, { ...headers, connection: 'close' }).end(body)
 }
 

@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto'
 import { GatewayError } from '../errors.ts'
 import { rawAnswer } from './problem.ts'
+import { createTraceId } from './trace-id.ts'
 
 /** Recognizes a client that speaks HTTP without TLS by mistake. */
 export const PLAIN_HTTP = {
@@ -10,6 +10,6 @@ export const PLAIN_HTTP = {
   answer: (): string =>
     rawAnswer(
       new GatewayError('request_invalid', 'This port needs HTTPS: use https://.'),
-      randomUUID(),
+      createTraceId(),
     ),
 }

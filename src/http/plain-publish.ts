@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Caller } from '../caller.ts'
@@ -18,6 +17,7 @@ import { PUBLISH } from './publish-query.ts'
 import { PUBLISH_PREFIX, type PublishTarget, toReading, toTarget } from './publish-request.ts'
 import { parseQuery } from './query.ts'
 import { createQueryReader } from './query-schema.ts'
+import { createTraceId } from './trace-id.ts'
 
 export interface PlainPublishOptions {
   readonly gate: Gate
@@ -111,7 +111,7 @@ export function createPlainPublish(
   function answer({ request, response }: Pick<Publish, 'request' | 'response'>, outcome: Outcome) {
     // it was refused in the meantime
     if (response.headersSent) return
-    const traceId = randomUUID()
+    const traceId = createTraceId()
     if (outcome) logFailure(log, traceId, outcome)
     const { headers, body } = outcome ? problemAnswer(outcome, traceId) : acceptance(traceId)
     const isLast = isStopping() || outcome?.code === 'request_timeout'

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { ServerOptions as HttpServerOptions, IncomingMessage } from 'node:http'
 import {
   createSecureServer,
@@ -23,6 +22,7 @@ import { serveWithoutTls } from './plain-server.ts'
 import { problemAnswer, requestTimeout } from './problem.ts'
 import { boundResets, createPipelines } from './request-floods.ts'
 import { createSessionEnds } from './session-ends.ts'
+import { createTraceId } from './trace-id.ts'
 
 export interface ServerOptions extends HttpMemory {
   /** Null for HTTP/1.1 and HTTP/2 without TLS. */
@@ -202,7 +202,7 @@ function refuse(
   error: GatewayError,
   isShared = false,
 ): void {
-  const { headers, body } = problemAnswer(error, randomUUID())
+  const { headers, body } = problemAnswer(error, createTraceId())
   const session = streamOf(request)?.session
   // HTTP/2 has no "connection" (RFC 9113 §8.2.2)
   response.writeHead(error.status, session ? headers : { ...headers, connection: 'close' })

@@ -72,7 +72,7 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
       'x-content-type-options': 'nosniff',
-      'x-request-id': flat(request.id),
+      'x-request-id': request.id,
       // no request follows a stream on its connection, and a stopping gateway need not wait for one
       ...(request.raw.httpVersionMajor === 1 ? { connection: 'close' } : {}),
     }
@@ -139,11 +139,6 @@ function sinkOf({ raw }: Request, reply: Reply): Sink {
   response.flushHeaders()
   // there is no socket while earlier requests on the connection have no answers
   return { to: response.socket ?? response, response }
-}
-
-/** The same text in one piece: `randomUUID` joins twenty, which the headers would keep while the stream is open. */
-function flat(text: string): string {
-  return Buffer.from(text, 'latin1').toString('latin1')
 }
 
 /** The browser's header, sent when it reconnects, is newer than the id that its page put into the URL. */
