@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import { codeOf, type ErrorCode, GatewayError } from '../errors.ts'
 import { createBodyReader } from './body.ts'
 import type { App, Reply, Request } from './fastify.ts'
+import type { HttpRequest, HttpResponse } from './http-exchange.ts'
 import { holdFor, noRoom, SMALL_BYTES } from './memory.ts'
 import {
   problemAnswer,
@@ -28,7 +29,7 @@ export interface AppOptions extends ServerOptions {
 /**
  * Answers a request without the framework. Returns false, before it does anything, for a request that the routes must answer.
  */
-export type Shortcut = (request: Http2ServerRequest, response: Http2ServerResponse) => boolean
+export type Shortcut = (request: HttpRequest, response: HttpResponse) => boolean
 
 export interface ShortcutContext {
   readonly log: Logger
@@ -94,7 +95,8 @@ export function createApp({ log, sendError, shortcut, ...serverOptions }: AppOpt
     https: {},
     serverFactory: (handle) =>
       createHttpServer(serverOptions, (request, response) => {
-        if (!takes(request, response)) handle(request, response)
+        if (takes(request, response)) return
+        handle(request as Http2ServerRequest, response as Http2ServerResponse)
       }),
     // With a logger of its own, Fastify would listen for the end of each response, and keep its objects until then. A log line
     // about a request names the request itself.

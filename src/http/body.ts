@@ -12,6 +12,7 @@ import {
 import { sendContinue } from './continue.ts'
 import { bodyArrived, bodyTaken, whenLate } from './deadlines.ts'
 import type { Request } from './fastify.ts'
+import type { HttpRequest } from './http-exchange.ts'
 import { streamOf } from './http2-stream.ts'
 import { type HttpMemory, holdFor, noRoom } from './memory.ts'
 import { createPieces, type Pieces } from './pieces.ts'
@@ -21,7 +22,7 @@ const NOTHING: Buffer = Buffer.alloc(0)
 
 type Done = (error: Error | null, body?: Buffer) => void
 
-type BodyReader = (request: Request, stream: Http2ServerRequest, done: Done) => void
+type BodyReader = (request: Request, stream: HttpRequest, done: Done) => void
 
 /** A parser for Fastify that counts bodies while they grow, and decodes them where the route asks for that. */
 export function createBodyReader(memory: Pick<HttpMemory, 'memory'>): BodyReader {
@@ -45,7 +46,7 @@ export function createBodyReader(memory: Pick<HttpMemory, 'memory'>): BodyReader
  * Reads a whole body into `pieces`. Fastify's own parser would keep an object for each piece, even of a single byte, and would
  * accept an HTTP/2 body that broke off as complete.
  */
-export function readBody(request: Http2ServerRequest, pieces: Pieces, done: Done): void {
+export function readBody(request: HttpRequest, pieces: Pieces, done: Done): void {
   const source = sourceOf(request)
   const declared = request.headers['content-length']
   const expected = declared === undefined ? null : Number(declared)
@@ -94,7 +95,7 @@ export function readBody(request: Http2ServerRequest, pieces: Pieces, done: Done
  * The body of a request with `content-length`, if all of it has arrived: no listeners are needed then. Null for a body that
  * `readBody` has to wait for.
  */
-export function arrivedBody(request: Http2ServerRequest): Buffer | null {
+export function arrivedBody(request: HttpRequest): Buffer | null {
   const source = sourceOf(request)
   const length = Number(request.headers['content-length'])
   if (brokeOff(request) || source.readableLength !== length) return null
@@ -141,21 +142,21 @@ function decode(body: Buffer, coding: Coding, pieces: Pieces, hold: Hold, done: 
 }
 
 /** Over HTTP/2 the stream itself: the request would only copy its events, at the cost of a second stream. */
-function sourceOf(request: Http2ServerRequest): Readable {
-  return streamOf(request) ?? request
+function sourceOf(request: HttpRequest): Readable {
+  return streamOf(request) ?? (request as Http2ServerRequest)
 }
 
 /**
  * Calls `go` once Node has parsed the part of an HTTP/1.1 body that came in one packet with the headers, which is all of most
  * short bodies. At once over HTTP/2, where that would take another turn of the event loop.
  */
-export function whenParsed(request: Http2ServerRequest, go: () => void): void {
+export function whenParsed(request: HttpRequest, go: () => void): void {
   if (streamOf(request)) go()
   else process.nextTick(go)
 }
 
 /** Whether the client or the connection aborted the request: Node reports an end of the body then, too. */
-function brokeOff(request: Http2ServerRequest): boolean {
+function brokeOff(request: HttpRequest): boolean {
   // HTTP/1.1 requests end only when they are complete
   const stream = streamOf(request)
   return stream !== undefined && (stream.destroyed || stream.closed || stream.aborted)

@@ -1,9 +1,10 @@
-import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from 'node:http2'
+import type { ServerHttp2Session } from 'node:http2'
 import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createChain, type Link } from '../chain.ts'
 import type { Config } from '../config/load.ts'
 import { codeOf } from '../errors.ts'
+import type { HttpRequest, HttpResponse } from './http-exchange.ts'
 import { isGone, streamOf } from './http2-stream.ts'
 
 export type HttpSettings = Config['http']
@@ -11,7 +12,7 @@ export type HttpSettings = Config['http']
 export interface DeadlineOptions {
   readonly settings: HttpSettings
   /** Answers a request that did not arrive in time and has no answer yet. */
-  refuse(request: Http2ServerRequest, response: Http2ServerResponse): void
+  refuse(request: HttpRequest, response: HttpResponse): void
   /** Called for each request that is refused or ended, with the reason. */
   onCut(reason: 'request_timeout' | 'slow_reader'): void
   /** Whether an HTTP/2 connection carries the requests of several clients, so that it must not end for one of them. */
@@ -23,8 +24,8 @@ export interface DeadlineOptions {
  * old heap, where they keep answered requests alive until the next full garbage collection.
  */
 class Exchange implements Link<Exchange> {
-  readonly request: Http2ServerRequest
-  readonly response: Http2ServerResponse
+  readonly request: HttpRequest
+  readonly response: HttpResponse
   readonly began = performance.now()
   arrived = 0
   /** Whether all announced bytes of the body have been taken; over HTTP/2 the end of the stream may still come. */
@@ -37,7 +38,7 @@ class Exchange implements Link<Exchange> {
   before: Exchange | null = null
   after: Exchange | null = null
 
-  constructor(request: Http2ServerRequest, response: Http2ServerResponse) {
+  constructor(request: HttpRequest, response: HttpResponse) {
     this.request = request
     this.response = response
   }
@@ -73,7 +74,7 @@ export interface Exchanges {
   /** The open HTTP/2 connections. */
   sessions(): Iterable<ServerHttp2Session>
   /** The answers of an HTTP/2 connection that are not sent yet, except those without an end, such as event streams. */
-  unanswered(session: ServerHttp2Session): Http2ServerResponse[]
+  unanswered(session: ServerHttp2Session): HttpResponse[]
 }
 
 /** The key under which a request or response holds its exchange: cheaper for each request than a map. */
@@ -108,7 +109,7 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): Exchan
   const open = createChain<Exchange>()
   const connections = new Map<ServerHttp2Session, Connection>()
 
-  function begin(request: Http2ServerRequest, response: Http2ServerResponse | Duplex): void {
+  function begin(request: HttpRequest, response: HttpResponse | Duplex): void {
     // a CONNECT over HTTP/1.1, whose connection ends at once
     if (!('writeHead' in response)) return
     const exchange = new Exchange(request, response)
@@ -206,7 +207,7 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): Exchan
   return {
     sessions: () => connections.keys(),
     unanswered(session) {
-      const found: Http2ServerResponse[] = []
+      const found: HttpResponse[] = []
       open.each((exchange) => {
         const { request, response } = exchange
         if (streamOf(request)?.session !== session) return
@@ -218,7 +219,7 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): Exchan
   }
 }
 
-function hasArrived(request: Http2ServerRequest): boolean {
+function hasArrived(request: HttpRequest): boolean {
   const stream = streamOf(request)
   // a short body is read from the stream itself, so that the request does not know of its end
   return request.complete || stream?.endAfterHeaders === true || stream?.readableEnded === true
@@ -245,7 +246,7 @@ function unread(exchange: Exchange): number {
 }
 
 /** Ends the connection too: the end of a stream alone may not reach a client that reads nothing. */
-function cut(request: Http2ServerRequest, isShared: boolean): void {
+function cut(request: HttpRequest, isShared: boolean): void {
   const stream = streamOf(request)
   if (stream) (isShared ? stream : stream.session)?.destroy()
   else request.socket.destroy()

@@ -1,15 +1,15 @@
-import type { Http2ServerRequest } from 'node:http2'
 import { GatewayError } from '../errors.ts'
+import type { HttpRequest } from './http-exchange.ts'
 
 /**
  * Why a request is refused for its framing; null when it is not. A server in between might read it differently and let through
  * what it should stop (request smuggling).
  */
-export function requestProblem(request: Http2ServerRequest): GatewayError | null {
+export function requestProblem(request: HttpRequest): GatewayError | null {
   return request.httpVersionMajor === 2 ? http2Problem(request) : http1Problem(request)
 }
 
-function http1Problem({ headers, rawHeaders, httpVersion }: Http2ServerRequest) {
+function http1Problem({ headers, rawHeaders, httpVersion }: HttpRequest) {
   const coding = headers['transfer-encoding']
   // RFC 9112 §3.2: exactly one
   if (httpVersion === '1.1' && headers.host === undefined)
@@ -25,7 +25,7 @@ function http1Problem({ headers, rawHeaders, httpVersion }: Http2ServerRequest) 
 }
 
 /** RFC 9113 §8.3.1 */
-function http2Problem({ headers }: Http2ServerRequest): GatewayError | null {
+function http2Problem({ headers }: HttpRequest): GatewayError | null {
   const { host, ':authority': authority } = headers
   if (host === undefined || authority === undefined) return null
   if (host.toLowerCase() === authority.toLowerCase()) return null

@@ -1,4 +1,3 @@
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import { createAccess } from '../acl/access.ts'
 import type { AclSource } from '../acl/reload.ts'
 import type { Caller } from '../caller.ts'
@@ -7,18 +6,19 @@ import { GatewayError } from '../errors.ts'
 import type { Identity } from '../identity/identity.ts'
 import type { Senders } from '../identity/senders.ts'
 import type { Turns } from '../turns/turns.ts'
+import type { HttpRequest, HttpResponse } from './http-exchange.ts'
 import { isGone } from './http2-stream.ts'
 import { originProblem } from './origin.ts'
 
 /** Admits callers to a door for devices. */
 export interface Gate {
   /** Who sends a request, or why it is refused. Call it once for each request, because it counts requests under way. */
-  admit(request: Http2ServerRequest, response: Http2ServerResponse): Caller | GatewayError
+  admit(request: HttpRequest, response: HttpResponse): Caller | GatewayError
   /**
    * Calls `serve` in the caller's turn; `gone` if the request was cancelled or its connection ended before that. The caller is
    * charged at least `leastMs`, since only part of the time of a request can be measured.
    */
-  enter(caller: Caller, request: Http2ServerRequest, entry: Entry): void
+  enter(caller: Caller, request: HttpRequest, entry: Entry): void
 }
 
 interface Entry {

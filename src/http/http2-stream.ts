@@ -1,12 +1,12 @@
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import type { HttpRequest, HttpResponse } from './http-exchange.ts'
 
 /** The stream of a request over HTTP/2; HTTP/1.1 requests have none. */
-export function streamOf(request: Http2ServerRequest): Http2ServerRequest['stream'] | undefined {
-  return request.stream as Http2ServerRequest['stream'] | undefined
+export function streamOf(request: HttpRequest): HttpRequest['stream'] | undefined {
+  return request.stream as HttpRequest['stream'] | undefined
 }
 
 /** Whether the request was cancelled, or its connection has ended. */
-export function isGone(request: Http2ServerRequest): boolean {
+export function isGone(request: HttpRequest): boolean {
   return (streamOf(request) ?? request.socket).destroyed
 }
 
@@ -15,8 +15,8 @@ export function isGone(request: Http2ServerRequest): boolean {
  * another turn of the event loop, and another write to the socket. Not for HEAD.
  */
 export function sendWhole(
-  request: Http2ServerRequest,
-  response: Http2ServerResponse,
+  request: HttpRequest,
+  response: HttpResponse,
   status: number,
   headers: Readonly<Record<string, string | number>>,
   body: string,
@@ -34,7 +34,7 @@ export function sendWhole(
  * `watchDeadlines` drops it. Node destroys a stream whose both ends are sent while its answer is being written, and makes an
  * error for that, whose stack takes more time than the rest of a short answer.
  */
-export function keepFromEnd(request: Http2ServerRequest, body: Buffer): void {
+export function keepFromEnd(request: HttpRequest, body: Buffer): void {
   const stream = streamOf(request)
   if (stream && body.length > 0 && !stream.destroyed) stream.pause().unshift(body)
 }

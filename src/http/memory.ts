@@ -1,4 +1,3 @@
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Hold, Kind, Ledger } from '../budget/ledger.ts'
 import { type Chain, createChain, type Link } from '../chain.ts'
 import { GatewayError } from '../errors.ts'
@@ -6,6 +5,7 @@ import type { Identity } from '../identity/identity.ts'
 import { addressGroup } from '../net/address.ts'
 import { callerIn } from './caller.ts'
 import type { Request } from './fastify.ts'
+import type { HttpRequest, HttpResponse } from './http-exchange.ts'
 
 /** The ledgers of an HTTP door. */
 export interface HttpMemory {
@@ -30,11 +30,11 @@ interface Connection {
 const CONNECTION = Symbol('connection')
 type WithConnection = { [CONNECTION]?: Connection }
 
-type OpenFor = (request: Http2ServerRequest, kind: Kind) => Hold
+type OpenFor = (request: HttpRequest, kind: Kind) => Hold
 
 /** What one request holds. A class for the reason of `Exchange`. */
 class Holding implements Link<Holding> {
-  readonly request: Http2ServerRequest
+  readonly request: HttpRequest
   readonly connection: Connection
   /** A new list for each change, because one that grows reserves room for sixteen more. */
   holds: readonly Hold[]
@@ -42,7 +42,7 @@ class Holding implements Link<Holding> {
   before: Holding | null = null
   after: Holding | null = null
 
-  constructor(request: Http2ServerRequest, connection: Connection, own: Hold, openFor: OpenFor) {
+  constructor(request: HttpRequest, connection: Connection, own: Hold, openFor: OpenFor) {
     this.request = request
     this.connection = connection
     this.holds = [own]
@@ -56,7 +56,7 @@ type WithHolding = { [HOLDING]?: Holding }
 
 export interface RequestMemoryOptions extends HttpMemory {
   /** Who sends a request; without it every client counts as one without an identity. */
-  readonly whoSends?: ((request: Http2ServerRequest) => Identity | GatewayError) | undefined
+  readonly whoSends?: ((request: HttpRequest) => Identity | GatewayError) | undefined
   /** Whether a connection carries the requests of several clients, so that it must not end for one of them. */
   readonly isShared: boolean
 }
@@ -67,11 +67,8 @@ export function createRequestMemory({
   strangers,
   whoSends,
   isShared,
-}: RequestMemoryOptions): (
-  request: Http2ServerRequest,
-  response: Http2ServerResponse,
-) => GatewayError | null {
-  function openFor(request: Http2ServerRequest, kind: Kind): Hold {
+}: RequestMemoryOptions): (request: HttpRequest, response: HttpResponse) => GatewayError | null {
+  function openFor(request: HttpRequest, kind: Kind): Hold {
     const who = whoSends?.(request) ?? null
     return who === null || who instanceof GatewayError
       ? strangers.open(addressGroup(request.socket.remoteAddress), kind)
@@ -99,7 +96,7 @@ export function createRequestMemory({
   }
 }
 
-function connectionOf(request: Http2ServerRequest): Connection {
+function connectionOf(request: HttpRequest): Connection {
   const carrier: Carrier & WithConnection = carrierOf(request)
   const known = carrier[CONNECTION]
   if (known) return known
@@ -151,19 +148,19 @@ export function noRoom(): GatewayError {
   )
 }
 
-type Carrier = Http2ServerRequest['socket'] | NonNullable<Http2ServerRequest['stream']['session']>
+type Carrier = HttpRequest['socket'] | NonNullable<HttpRequest['stream']['session']>
 
-function carrierOf({ stream, socket }: Http2ServerRequest): Carrier {
+function carrierOf({ stream, socket }: HttpRequest): Carrier {
   // HTTP/1.1 requests have no stream
-  return (stream as Http2ServerRequest['stream'] | undefined)?.session ?? socket
+  return (stream as HttpRequest['stream'] | undefined)?.session ?? socket
 }
 
 /** The connection or stream that carries only this request. */
-function ownCarrierOf({ stream, socket }: Http2ServerRequest): { destroy(): void } {
-  return (stream as Http2ServerRequest['stream'] | undefined) ?? socket
+function ownCarrierOf({ stream, socket }: HttpRequest): { destroy(): void } {
+  return (stream as HttpRequest['stream'] | undefined) ?? socket
 }
 
-function headerBytes({ rawHeaders, url }: Http2ServerRequest): number {
+function headerBytes({ rawHeaders, url }: HttpRequest): number {
   let bytes = url.length
   for (const text of rawHeaders) bytes += text.length
   return bytes

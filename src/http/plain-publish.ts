@@ -1,5 +1,4 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Caller } from '../caller.ts'
 import type { Door } from '../door-table.ts'
 import { GatewayError } from '../errors.ts'
@@ -9,6 +8,7 @@ import { createTopicMemo } from '../topic/memo.ts'
 import { logFailure, type Shortcut, type ShortcutContext } from './app.ts'
 import { arrivedBody, readBody, whenParsed } from './body.ts'
 import type { Gate } from './gate.ts'
+import type { HttpRequest, HttpResponse } from './http-exchange.ts'
 import { keepFromEnd, sendWhole } from './http2-stream.ts'
 import { SMALL_BYTES } from './memory.ts'
 import { createPieces } from './pieces.ts'
@@ -29,8 +29,8 @@ export interface PlainPublishOptions {
 
 /** A publish under way. */
 interface Publish {
-  readonly request: Http2ServerRequest
-  readonly response: Http2ServerResponse
+  readonly request: HttpRequest
+  readonly response: HttpResponse
   readonly target: PublishTarget
   readonly caller: Caller
 }
@@ -53,7 +53,7 @@ export function createPlainPublish(
   const mostBytes = Math.min(maxPayloadBytes, SMALL_BYTES)
 
   /** Null for a request that is not plain, or whose URL is wrong. */
-  function targetOf({ method, url, headers }: Http2ServerRequest): PublishTarget | null {
+  function targetOf({ method, url, headers }: HttpRequest): PublishTarget | null {
     if (method !== 'POST' || !url.startsWith(PUBLISH_PREFIX)) return null
     const isShort = Number(headers['content-length']) <= mostBytes
     if (!isShort || asksForMore(headers)) return null

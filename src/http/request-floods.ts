@@ -1,5 +1,6 @@
-import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from 'node:http2'
+import type { ServerHttp2Session } from 'node:http2'
 import type { Duplex } from 'node:stream'
+import type { HttpRequest, HttpResponse } from './http-exchange.ts'
 
 /** Requests of one HTTP/1.1 connection that may wait for their answers; programs that pipeline send about ten. */
 const MOST_PIPELINED = 20
@@ -44,7 +45,7 @@ function cut(socket: Duplex): void {
 /** Counts the requests of each HTTP/1.1 connection that wait for their answers. */
 export interface Pipelines {
   /** Counts a request until its response is closed. Returns false, and ends the connection, if too many wait before it. */
-  enter(request: Http2ServerRequest, response: Http2ServerResponse): boolean
+  enter(request: HttpRequest, response: HttpResponse): boolean
 }
 
 /** The requests of one connection that wait for their answers. */

@@ -1,11 +1,5 @@
 import type { ServerOptions as HttpServerOptions, IncomingMessage } from 'node:http'
-import {
-  createSecureServer,
-  type Http2SecureServer,
-  type Http2ServerRequest,
-  type Http2ServerResponse,
-  type SecureServerOptions,
-} from 'node:http2'
+import { createSecureServer, type Http2SecureServer, type SecureServerOptions } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { codeOf, type GatewayError } from '../errors.ts'
@@ -16,6 +10,7 @@ import type { CutReason } from '../metrics/meter.ts'
 import { expectsContinue } from './continue.ts'
 import { type HttpSettings, headerDeadlines, watchDeadlines } from './deadlines.ts'
 import { noTunnel, requestProblem } from './framing.ts'
+import type { HttpRequest, HttpResponse } from './http-exchange.ts'
 import { streamOf } from './http2-stream.ts'
 import { createRequestMemory, type HttpMemory } from './memory.ts'
 import { serveWithoutTls } from './plain-server.ts'
@@ -33,13 +28,13 @@ export interface ServerOptions extends HttpMemory {
   readonly takesStrangers?: boolean
   readonly settings: HttpSettings
   /** Who sends a request, where its connection does not say so. */
-  readonly whoSends?: (request: Http2ServerRequest) => Identity | GatewayError
+  readonly whoSends?: (request: HttpRequest) => Identity | GatewayError
   /** Whether one connection carries the requests of several clients, so that it must not end for one of them. */
   readonly isShared?: boolean
   /** Called for each request before anything else is done with it. */
-  readonly onRequest?: (request: Http2ServerRequest) => void
+  readonly onRequest?: (request: HttpRequest) => void
   /** Called for each request before it is handled; a refusal is sent as the answer and ends the connection. */
-  readonly admit?: (request: Http2ServerRequest) => GatewayError | null
+  readonly admit?: (request: HttpRequest) => GatewayError | null
   /** Called for each connection or request that is ended because of a limit. */
   readonly onCut: (reason: CutReason) => void
 }
@@ -49,7 +44,7 @@ export interface HttpServer extends Http2SecureServer {
   endSessions(): Promise<void>
 }
 
-type Handle = (request: Http2ServerRequest, response: Http2ServerResponse) => void
+type Handle = (request: HttpRequest, response: HttpResponse) => void
 
 /** Room for a topic of 65,535 bytes that are all percent-encoded, and for ordinary headers. */
 const MAX_HEADER_BYTES = 65_535 * 3 + 16_384
@@ -111,7 +106,7 @@ export function createHttpServer(options: ServerOptions, handle: Handle): HttpSe
   const pipelines = createPipelines()
   const hasRoom = createRequestMemory({ ...options, whoSends, isShared })
 
-  function answer(request: Http2ServerRequest, response: Http2ServerResponse): void {
+  function answer(request: HttpRequest, response: HttpResponse): void {
     if (ends.holds(request, response)) return
     onRequest?.(request)
     // RFC 9112 §9.6: ignores requests in the same packet after one whose answer ends the connection
@@ -133,11 +128,7 @@ export function createHttpServer(options: ServerOptions, handle: Handle): HttpSe
     handle(request, response)
   }
 
-  function refuseOnce(
-    request: Http2ServerRequest,
-    response: Http2ServerResponse,
-    problem: GatewayError,
-  ): void {
+  function refuseOnce(request: HttpRequest, response: HttpResponse, problem: GatewayError): void {
     const session = streamOf(request)?.session
     if (session && isShared) {
       refuse(request, response, problem, isShared)
@@ -153,7 +144,7 @@ export function createHttpServer(options: ServerOptions, handle: Handle): HttpSe
 
   // without listeners Node answers these itself, with 100 or 417, to any client
   for (const event of ['request', 'checkContinue', 'checkExpectation']) server.on(event, answer)
-  server.on('connect', (request: Http2ServerRequest, answerTo: Http2ServerResponse | Duplex) => {
+  server.on('connect', (request: HttpRequest, answerTo: HttpResponse | Duplex) => {
     // over HTTP/1.1 Node has handed the bare socket over
     if ('writeHead' in answerTo) refuseOnce(request, answerTo, admit(request) ?? noTunnel())
     else answerTo.destroy()
@@ -197,8 +188,8 @@ interface ResetOptions {
 }
 
 function refuse(
-  request: Http2ServerRequest,
-  response: Http2ServerResponse,
+  request: HttpRequest,
+  response: HttpResponse,
   error: GatewayError,
   isShared = false,
 ): void {

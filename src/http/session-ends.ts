@@ -1,14 +1,15 @@
-import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from 'node:http2'
+import type { ServerHttp2Session } from 'node:http2'
 import { setTimeout } from 'node:timers/promises'
+import type { HttpRequest, HttpResponse } from './http-exchange.ts'
 import { isGone, streamOf } from './http2-stream.ts'
 
-type Answer = (request: Http2ServerRequest, response: Http2ServerResponse) => void
+type Answer = (request: HttpRequest, response: HttpResponse) => void
 
 export interface SessionEnds {
   /** Ends a connection after its requests so far are answered, at most a second later; new ones wait and are answered last. */
   end(session: ServerHttp2Session): Promise<void>
   /** Whether a request waits, because its connection is ending; it is passed to `answer` later. */
-  holds(request: Http2ServerRequest, response: Http2ServerResponse): boolean
+  holds(request: HttpRequest, response: HttpResponse): boolean
 }
 
 /** The longest time that requests of the connection wait for earlier answers and a round trip. */
@@ -24,7 +25,7 @@ const REACTION_MS = 100
  */
 export function createSessionEnds(
   answer: Answer,
-  unanswered: (session: ServerHttp2Session) => readonly Http2ServerResponse[],
+  unanswered: (session: ServerHttp2Session) => readonly HttpResponse[],
 ): SessionEnds {
   const ending = new Map<ServerHttp2Session, Parameters<Answer>[]>()
 
@@ -49,7 +50,7 @@ export function createSessionEnds(
 }
 
 /** Resolves once the client has read these answers, and what it sends in return has arrived. */
-async function untilQuiet(session: ServerHttp2Session, answers: readonly Http2ServerResponse[]) {
+async function untilQuiet(session: ServerHttp2Session, answers: readonly HttpResponse[]) {
   await Promise.all(
     answers.map((answer) => new Promise<void>((resolve) => answer.once('close', resolve))),
   )

@@ -1,22 +1,22 @@
-import type { Http2ServerRequest } from 'node:http2'
 import { createRateLimit } from '../budget/rate-limit.ts'
 import type { Door } from '../door-table.ts'
 import { GatewayError } from '../errors.ts'
 import type { Meter } from '../metrics/meter.ts'
 import { addressGroup } from '../net/address.ts'
 import type { HttpSettings } from './deadlines.ts'
+import type { HttpRequest } from './http-exchange.ts'
 import { streamOf } from './http2-stream.ts'
 
 /** Limits for clients of the viewer door without a session, or before they have shown it. */
 export interface Strangers {
   /** Why a request is refused before it is handled; null when it is not. */
-  problem(request: Http2ServerRequest): GatewayError | null
+  problem(request: HttpRequest): GatewayError | null
   /** Why no invite may be tried; null when one may, which counts as an attempt of the address. */
-  guessProblem(request: Http2ServerRequest): GatewayError | null
+  guessProblem(request: HttpRequest): GatewayError | null
   /** The invite was right, so the attempt does not count. */
-  guessedRight(request: Http2ServerRequest): void
+  guessedRight(request: HttpRequest): void
   /** The sender has a session, so its connection does not count as a stranger's. */
-  known(request: Http2ServerRequest): void
+  known(request: HttpRequest): void
 }
 
 /** Requests may come at once up to this many seconds' worth: pages and their assets for several people behind one address. */
@@ -50,11 +50,11 @@ export function createStrangers(settings: HttpSettings, meter: Meter, door: Door
   }
 }
 
-function connectionOf(request: Http2ServerRequest): object {
+function connectionOf(request: HttpRequest): object {
   return streamOf(request)?.session ?? request.socket
 }
 
-function addressOf({ socket }: Http2ServerRequest): string {
+function addressOf({ socket }: HttpRequest): string {
   return addressGroup(socket.remoteAddress)
 }
 

@@ -1,4 +1,3 @@
-import type { EventEmitter } from 'node:events'
 import type { GatewayError } from '../errors.ts'
 import { identityOf } from './connection.ts'
 import type { Identity } from './identity.ts'
@@ -6,6 +5,11 @@ import type { RequestHead } from './proxy/headers.ts'
 
 export interface IdentifiableRequest extends RequestHead {
   readonly socket: object
+}
+
+/** What tells the end of a request. */
+export interface Carrier {
+  once(event: 'close', listener: () => void): unknown
 }
 
 /** Who sends the requests of a door. */
@@ -16,7 +20,7 @@ export interface Senders {
    * Counts a request, or the WebSocket that it becomes, until `carrier` emits `close`. Returns a refusal where the device has
    * as many under way as it may.
    */
-  enter(request: IdentifiableRequest, carrier: EventEmitter): GatewayError | null
+  enter(request: IdentifiableRequest, carrier: Carrier): GatewayError | null
   /** Aborted with a GatewayError once the certificate no longer holds. Undefined where the connection ends with it. */
   ended(identity: Identity): AbortSignal | undefined
 }

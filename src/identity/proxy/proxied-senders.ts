@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto'
-import { type EventEmitter, setMaxListeners } from 'node:events'
+import { setMaxListeners } from 'node:events'
 import { createRecent } from '../../budget/recent.ts'
 import { GatewayError } from '../../errors.ts'
 import { createPace } from '../../turns/pace.ts'
 import type { Identity } from '../identity.ts'
-import type { IdentifiableRequest, Senders } from '../senders.ts'
+import type { Carrier, IdentifiableRequest, Senders } from '../senders.ts'
 import { type Proof, stillHolds } from '../verify.ts'
 import type { ProxyFormat } from './format.ts'
 import { createHeaderReader, type HeaderNames, headersOf } from './headers.ts'
@@ -146,7 +146,7 @@ export function createProxiedSenders(options: ProxiedSendersOptions): ProxiedSen
     entry.ended.abort(reason)
   }
 
-  function enter(request: IdentifiableRequest, carrier: EventEmitter): GatewayError | null {
+  function enter(request: IdentifiableRequest, carrier: Carrier): GatewayError | null {
     const entry = answerTo(request)
     if (entry instanceof GatewayError) return entry
     if (entry.ended.signal.aborted) return entry.ended.signal.reason as GatewayError
