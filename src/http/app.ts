@@ -5,7 +5,6 @@ import type { Logger } from 'pino'
 import { codeOf, type ErrorCode, GatewayError } from '../errors.ts'
 import { createBodyReader } from './body.ts'
 import type { App, Reply, Request } from './fastify.ts'
-import type { HttpRequest, HttpResponse } from './http-exchange.ts'
 import { holdFor, noRoom, SMALL_BYTES } from './memory.ts'
 import {
   problemAnswer,
@@ -17,6 +16,7 @@ import {
 import { parseQueryText } from './query.ts'
 import { compileSchema } from './query-schema.ts'
 import { createHttpServer, type HttpServer, type ServerOptions } from './server.ts'
+import type { Shortcut, ShortcutContext } from './shortcut.ts'
 import { createTraceId } from './trace-id.ts'
 
 export interface AppOptions extends ServerOptions {
@@ -24,17 +24,6 @@ export interface AppOptions extends ServerOptions {
   /** How this door sends an error; by default as a problem. */
   readonly sendError?: SendError
   readonly shortcut?: (context: ShortcutContext) => Shortcut
-}
-
-/**
- * Answers a request without the framework. Returns false, before it does anything, for a request that the routes must answer.
- */
-export type Shortcut = (request: HttpRequest, response: HttpResponse) => boolean
-
-export interface ShortcutContext {
-  readonly log: Logger
-  /** Whether an answer over HTTP/1.1 has to end its connection. */
-  isStopping(): boolean
 }
 
 /** Sends the answer to a request that has failed. */
@@ -88,14 +77,14 @@ export function createApp({ log, sendError, shortcut, ...serverOptions }: AppOpt
   const ownLog = log.child({}, { level: 'warn' })
   // a connection that is busy when the gateway stops would otherwise stay open, idle, until the drain is over
   const isStopping = () => !app.server.listening
-  const takes = shortcut?.({ log: ownLog, isStopping }) ?? (() => false)
+  const short = shortcut?.({ log: ownLog, isStopping })
   const options = {
     ...APP_OPTIONS,
     http2: true,
     https: {},
     serverFactory: (handle) =>
-      createHttpServer(serverOptions, (request, response) => {
-        if (takes(request, response)) return
+      createHttpServer({ ...serverOptions, recognise: short?.recognise }, (request, response) => {
+        if (short?.take(request, response)) return
         handle(request as Http2ServerRequest, response as Http2ServerResponse)
       }),
     // With a logger of its own, Fastify would listen for the end of each response, and keep its objects until then. A log line

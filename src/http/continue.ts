@@ -11,6 +11,7 @@ export function expectsContinue(request: HttpRequest, response: HttpResponse): v
   // an HTTP/1.0 client cannot expect a 100 (RFC 9110 §10.1.1)
   if (request.httpVersion === '1.0') return
   if (request.headers.expect?.toLowerCase() !== '100-continue') return
+  // a LeanRequest never has this header
   const own = response as HttpResponse & Http2ServerResponse
   waiting.set(request, own)
   if (request.httpVersionMajor === 1) own.setHeader('connection', 'close')

@@ -1,6 +1,6 @@
 import type { Http2ServerRequest } from 'node:http2'
 
-/** A request of either HTTP version, as far as it is used before it reaches its route. */
+/** A request as far as it is used before it reaches its route: Node's, of either HTTP version, or a `LeanRequest`. */
 export type HttpRequest = Pick<
   Http2ServerRequest,
   | 'method'
@@ -16,7 +16,7 @@ export type HttpRequest = Pick<
 
 export type Headers = Readonly<Record<string, string | number>>
 
-/** Its answer, likewise. */
+/** The answer to an `HttpRequest`, likewise. */
 export interface HttpResponse {
   readonly headersSent: boolean
   readonly writableEnded: boolean

@@ -5,11 +5,12 @@ import { GatewayError } from '../errors.ts'
 import type { Meter } from '../metrics/meter.ts'
 import type { Outcome, Reading, Relay } from '../relay/relay.ts'
 import { createTopicMemo } from '../topic/memo.ts'
-import { logFailure, type Shortcut, type ShortcutContext } from './app.ts'
+import { logFailure } from './app.ts'
 import { arrivedBody, readBody, whenParsed } from './body.ts'
 import type { Gate } from './gate.ts'
 import type { HttpRequest, HttpResponse } from './http-exchange.ts'
 import { keepFromEnd, sendWhole } from './http2-stream.ts'
+import { LeanRequest } from './lean-exchange.ts'
 import { SMALL_BYTES } from './memory.ts'
 import { createPieces } from './pieces.ts'
 import { problemAnswer, toGatewayError, traceHeaders } from './problem.ts'
@@ -17,6 +18,7 @@ import { PUBLISH } from './publish-query.ts'
 import { PUBLISH_PREFIX, type PublishTarget, toReading, toTarget } from './publish-request.ts'
 import { parseQuery } from './query.ts'
 import { createQueryReader } from './query-schema.ts'
+import type { Shortcut, ShortcutContext } from './shortcut.ts'
 import { createTraceId } from './trace-id.ts'
 
 export interface PlainPublishOptions {
@@ -52,14 +54,25 @@ export function createPlainPublish(
   const targets = createTopicMemo(targetIn, REMEMBERED)
   const mostBytes = Math.min(maxPayloadBytes, SMALL_BYTES)
 
-  /** Null for a request that is not plain, or whose URL is wrong. */
-  function targetOf({ method, url, headers }: HttpRequest): PublishTarget | null {
-    if (method !== 'POST' || !url.startsWith(PUBLISH_PREFIX)) return null
+  /** Null for a request that is not plain, or whose URL is wrong; where it is only looked up, also for a URL that is new. */
+  function plainTarget(
+    method: IncomingHttpHeaders[string],
+    url: IncomingHttpHeaders[string],
+    headers: IncomingHttpHeaders,
+    find: (url: string) => PublishTarget | GatewayError | undefined,
+  ): PublishTarget | null {
+    if (method !== 'POST' || typeof url !== 'string') return null
+    if (!url.startsWith(PUBLISH_PREFIX)) return null
     const isShort = Number(headers['content-length']) <= mostBytes
     if (!isShort || asksForMore(headers)) return null
-    const target = targets.of(url)
-    if (target instanceof GatewayError) return null
+    const target = find(url)
+    if (target === undefined || target instanceof GatewayError) return null
     return target.query.command === undefined && target.query.ack.length === 0 ? target : null
+  }
+
+  function targetOf(request: HttpRequest): PublishTarget | null {
+    if (request instanceof LeanRequest) return request.known as PublishTarget
+    return plainTarget(request.method, request.url, request.headers, targets.of)
   }
 
   function read(publish: Publish): void {
@@ -120,18 +133,23 @@ export function createPlainPublish(
     sendWhole(request, response, outcome?.status ?? 200, headers, body)
   }
 
-  return (request, response) => {
-    const target = targetOf(request)
-    if (target === null) return false
-    const caller = gate.admit(request, response)
-    if (caller instanceof GatewayError) {
-      answer({ request, response }, caller)
+  return {
+    // parses no URL, because the request is not admitted yet
+    recognise: (headers) =>
+      plainTarget(headers[':method'], headers[':path'], headers, targets.known),
+    take(request, response) {
+      const target = targetOf(request)
+      if (target === null) return false
+      const caller = gate.admit(request, response)
+      if (caller instanceof GatewayError) {
+        answer({ request, response }, caller)
+        return true
+      }
+      const publish = { request, response, target, caller }
+      const entry = { serve: () => read(publish), leastMs: PUBLISH_MS }
+      whenParsed(request, () => gate.enter(caller, request, entry))
       return true
-    }
-    const publish = { request, response, target, caller }
-    const entry = { serve: () => read(publish), leastMs: PUBLISH_MS }
-    whenParsed(request, () => gate.enter(caller, request, entry))
-    return true
+    },
   }
 }
 

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { CutReason } from '../metrics/meter.ts'
 import { createFirstBytes } from '../net/first-bytes.ts'
+import { nameSocket } from './lean-exchange.ts'
 
 /** The beginning of each HTTP/2 connection (RFC 9113 §3.4); no HTTP/1.1 request begins with these bytes. */
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
@@ -29,6 +30,7 @@ export function serveWithoutTls(
     },
     onDecided(socket, alpnProtocol) {
       Object.assign(socket, { alpnProtocol })
+      nameSocket(socket)
       for (const listener of serve) listener.call(server, socket as TLSSocket)
       // an HTTP/2 session reads what has arrived itself
       if (alpnProtocol === 'http/1.1') socket.resume()

@@ -12,6 +12,7 @@ import { type HttpSettings, headerDeadlines, watchDeadlines } from './deadlines.
 import { noTunnel, requestProblem } from './framing.ts'
 import type { HttpRequest, HttpResponse } from './http-exchange.ts'
 import { streamOf } from './http2-stream.ts'
+import { leanClasses, nameSession, nameSocket, type Recognise } from './lean-exchange.ts'
 import { createRequestMemory, type HttpMemory } from './memory.ts'
 import { serveWithoutTls } from './plain-server.ts'
 import { problemAnswer, requestTimeout } from './problem.ts'
@@ -31,6 +32,8 @@ export interface ServerOptions extends HttpMemory {
   readonly whoSends?: (request: HttpRequest) => Identity | GatewayError
   /** Whether one connection carries the requests of several clients, so that it must not end for one of them. */
   readonly isShared?: boolean
+  /** For requests that are handled in full by a shortcut, and need no objects of Node's compatibility layer for HTTP/2. */
+  readonly recognise?: Recognise | undefined
   /** Called for each request before anything else is done with it. */
   readonly onRequest?: (request: HttpRequest) => void
   /** Called for each request before it is handled; a refusal is sent as the answer and ends the connection. */
@@ -83,6 +86,7 @@ export function createHttpServer(options: ServerOptions, handle: Handle): HttpSe
     streamResetBurst: resetBurst,
     streamResetRate: RESETS.perSecond * (isShared ? SHARED_RESETS : 1),
     ...headerDeadlines(settings),
+    ...(options.recognise && leanClasses(options.recognise)),
     // checked below, where the answer can be a problem
     requireHostHeader: false,
   }
@@ -98,6 +102,7 @@ export function createHttpServer(options: ServerOptions, handle: Handle): HttpSe
   })
   // Node serves HTTP/1.1 only if the negotiated protocol has that name
   server.prependListener('secureConnection', (socket: TLSSocket) => {
+    if (options.recognise) nameSocket(socket)
     if (socket.alpnProtocol === AWS_PROTOCOL) socket.alpnProtocol = 'http/1.1'
   })
   // the number of refused requests, by HTTP/2 connection or HTTP/1.1 socket
@@ -161,6 +166,7 @@ export function createHttpServer(options: ServerOptions, handle: Handle): HttpSe
   })
   const ends = createSessionEnds(answer, exchanges.unanswered)
   server.on('session', (session) => {
+    nameSession(session)
     boundResets(session, resetBurst, () => onCut('protocol_error'))
     let requests = 0
     session.on('stream', () => {

@@ -10,6 +10,8 @@ export interface MemoBounds {
 /** Remembers an answer for each topic, so that it is computed once and not for every message. */
 export interface TopicMemo<T> {
   of(topic: string): T
+  /** The answer if it is remembered. */
+  known(topic: string): T | undefined
   forget(): void
 }
 
@@ -90,6 +92,7 @@ function createMemo<T extends NonNullable<unknown>>(
       size += weight
       return answer
     },
+    known: (topic) => found.get(topic),
     forget,
     forgetCovered(filter) {
       const covered = coveredBy(filter)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { Agent, request } from 'node:http'
+import { Agent, type IncomingHttpHeaders, request } from 'node:http'
 import { connect, type Http2SecureServer } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, it } from 'node:test'
@@ -17,7 +17,8 @@ describe('requests that are answered', () => {
   const survivors = createSurvivors()
   before(async () => {
     const options = { ...HTTP_LIMITS, ...UNLIMITED, trust: null, requestCert: false }
-    server = createHttpServer(options, (asked, response) => {
+    const recognise = (headers: IncomingHttpHeaders) => (headers[':path'] === '/known' ? {} : null)
+    server = createHttpServer({ ...options, recognise }, (asked, response) => {
       survivors.follow(asked)
       // later, so that there are others at the same time
       setTimeout(() => response.end(), 1)
@@ -50,13 +51,17 @@ describe('requests that are answered', () => {
     agent.destroy()
   })
 
-  it('are not kept in memory over HTTP/2', async () => {
-    const { port } = server.address() as AddressInfo
-    const session = connect(`http://127.0.0.1:${port}`)
-    await assertForgotten(async () => {
-      const asked = session.request({ ':path': '/' })
-      await once(asked.resume(), 'close')
+  for (const [name, path] of [
+    ['', '/'],
+    [' where a shortcut recognises them', '/known'],
+  ] as const)
+    it(`are not kept in memory over HTTP/2${name}`, async () => {
+      const { port } = server.address() as AddressInfo
+      const session = connect(`http://127.0.0.1:${port}`)
+      await assertForgotten(async () => {
+        const asked = session.request({ ':path': path })
+        await once(asked.resume(), 'close')
+      })
+      session.destroy()
     })
-    session.destroy()
-  })
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
-import { connect as connectHttp2, type Http2ServerRequest } from 'node:http2'
+import { connect as connectHttp2, Http2ServerRequest } from 'node:http2'
 import { connect } from 'node:net'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
@@ -12,6 +12,7 @@ import { createApp } from '../../src/http/app.ts'
 import { nameCaller } from '../../src/http/caller.ts'
 import type { App } from '../../src/http/fastify.ts'
 import { createGate } from '../../src/http/gate.ts'
+import { LeanRequest } from '../../src/http/lean-exchange.ts'
 import { createPlainPublish } from '../../src/http/plain-publish.ts'
 import { publishRoute } from '../../src/http/publish.ts'
 import { silentMeter } from '../../src/metrics/meter.ts'
@@ -147,14 +148,29 @@ describe('a plain publish', () => {
     it(`${name} has the same answer as from the route over HTTP/2`, async () => {
       const request = { ':method': 'POST', ':path': path, 'content-length': 4, ...headers }
       const session = connectHttp2(`http://127.0.0.1:${port}`)
-      const plain = await http2(session, request, '21.5')
+
+      async function ask(more: Record<string, string> = {}) {
+        const requested = once(app.server, 'request')
+        const { status, headers, text } = await http2(session, { ...request, ...more }, '21.5')
+        const [asked] = await requested
+        const effects = {
+          counted: counted.splice(0),
+          readings: readings.splice(0),
+          logged: logged.splice(0).length,
+        }
+        return { asked, answer: withoutId({ status, headers, body: text }), effects }
+      }
+
+      const first = await ask()
+      // now its URL is known
+      const second = await ask()
       assert.equal(routed, 0)
-      const route = await http2(session, { ...request, ...BY_ROUTE }, '21.5')
+      const route = await ask(BY_ROUTE)
       assert.equal(routed, 1)
-      assert.deepEqual(
-        withoutId({ ...plain, body: plain.text }),
-        withoutId({ ...route, body: route.text }),
-      )
+      assert.ok(second.asked instanceof LeanRequest)
+      assert.ok(route.asked instanceof Http2ServerRequest)
+      for (const { answer, effects } of [first, second])
+        assert.deepEqual({ answer, effects }, { answer: route.answer, effects: route.effects })
       session.close()
     })
 
