@@ -59,12 +59,17 @@ export interface Ledger {
   owners(): number
 }
 
+/** What one owner holds. */
 interface Account {
+  readonly owner: string
   bytes: number
   lasting: number
+  /** Whether the ledger has another account for this owner, or none. */
+  isForgotten: boolean
 }
 
-const NOTHING: Account = { bytes: 0, lasting: 0 }
+/** Looking for accounts to forget takes time in proportion to their number, so it waits until that has doubled. */
+const SWEEP_FROM = 1000
 
 export function createLedger(
   limits: LedgerLimits,
@@ -74,16 +79,36 @@ export function createLedger(
     totalBytes: Math.floor(limits.totalBytes * LASTING_PART),
     bytesPerOwner: Math.floor(limits.bytesPerOwner * LASTING_PART),
   }
+  // One that is empty stays for a while: a map that loses an entry with each request, and gets it back with the next, makes
+  // garbage that only a full collection frees.
   const accounts = new Map<string, Account>()
-  const all: Account = { bytes: 0, lasting: 0 }
+  const all = { bytes: 0, lasting: 0 }
   const held = countsOfNothing()
   const refused = countsOfNothing()
+  let sweepAt = SWEEP_FROM
 
-  function room(owner: string, kind: Kind): number {
-    const own = accounts.get(owner) ?? NOTHING
-    const bytes = roomIn(limits, all.bytes, own.bytes)
+  function accountOf(owner: string): Account {
+    const known = accounts.get(owner)
+    if (known) return known
+    if (accounts.size >= sweepAt) sweep()
+    const account = { owner, bytes: 0, lasting: 0, isForgotten: false }
+    accounts.set(owner, account)
+    return account
+  }
+
+  function sweep(): void {
+    for (const account of accounts.values()) {
+      if (account.bytes > 0) continue
+      account.isForgotten = true
+      accounts.delete(account.owner)
+    }
+    sweepAt = Math.max(SWEEP_FROM, accounts.size * 2)
+  }
+
+  function roomFor({ bytes: own, lasting }: Account, kind: Kind): number {
+    const bytes = roomIn(limits, all.bytes, own)
     if (!LASTING.has(kind)) return bytes
-    return Math.min(bytes, roomIn(lastingLimits, all.lasting, own.lasting))
+    return Math.min(bytes, roomIn(lastingLimits, all.lasting, lasting))
   }
 
   function refuse(owner: string, kind: Kind): void {
@@ -91,60 +116,59 @@ export function createLedger(
     onRefused(owner, kind)
   }
 
-  function add(owner: string, kind: Kind, bytes: number): void {
-    const known = accounts.get(owner)
-    const own = known ?? { bytes: 0, lasting: 0 }
-    if (!known) accounts.set(owner, own)
-    const lasting = LASTING.has(kind) ? bytes : 0
-    own.bytes += bytes
-    own.lasting += lasting
+  function add(account: Account, kind: Kind, bytes: number): void {
+    account.bytes += bytes
     all.bytes += bytes
-    all.lasting += lasting
     held[kind] += bytes
-    if (own.bytes === 0) accounts.delete(owner)
+    if (!LASTING.has(kind)) return
+    account.lasting += bytes
+    all.lasting += bytes
   }
 
-  const book: Book = { room, refuse, add }
+  const book: Book = { accountOf, roomFor, refuse, add }
 
   return {
-    open: (owner, kind) => new OpenHold(book, owner, kind),
-    room,
+    open: (owner, kind) => new OpenHold(book, accountOf(owner), kind),
+    room: (owner, kind) => roomFor(accountOf(owner), kind),
     refuse,
     held: (kind) => held[kind],
     refused: (kind) => refused[kind],
-    owners: () => accounts.size,
+    owners: () => accounts.values().reduce((count, { bytes }) => count + (bytes > 0 ? 1 : 0), 0),
   }
 }
 
 /** The part of its ledger that a hold uses. */
-interface Book extends Pick<Ledger, 'room' | 'refuse'> {
-  add(owner: string, kind: Kind, bytes: number): void
+interface Book extends Pick<Ledger, 'refuse'> {
+  accountOf(owner: string): Account
+  roomFor(account: Account, kind: Kind): number
+  add(account: Account, kind: Kind, bytes: number): void
 }
 
 /** A class, because each request, stream and session has several: as closures they would take seven times the memory. */
 class OpenHold implements Hold {
   readonly #book: Book
-  readonly #owner: string
+  #account: Account
   readonly #kind: Kind
   #bytes = 0
   #isOver = false
 
-  constructor(book: Book, owner: string, kind: Kind) {
+  constructor(book: Book, account: Account, kind: Kind) {
     this.#book = book
-    this.#owner = owner
+    this.#account = account
     this.#kind = kind
   }
 
   force(bytes: number): void {
-    if (this.#isOver) return
-    if (bytes !== this.#bytes) this.#book.add(this.#owner, this.#kind, bytes - this.#bytes)
+    if (this.#isOver || bytes === this.#bytes) return
+    this.#book.add(this.#current(), this.#kind, bytes - this.#bytes)
     this.#bytes = bytes
   }
 
   fits(bytes: number): boolean {
     const more = bytes - this.#bytes
-    if (more <= 0 || more <= this.#book.room(this.#owner, this.#kind)) return true
-    this.#book.refuse(this.#owner, this.#kind)
+    const account = this.#current()
+    if (more <= 0 || more <= this.#book.roomFor(account, this.#kind)) return true
+    this.#book.refuse(account.owner, this.#kind)
     return false
   }
 
@@ -157,6 +181,12 @@ class OpenHold implements Hold {
   release(): void {
     this.force(0)
     this.#isOver = true
+  }
+
+  /** The account of the owner: another one if it was empty for long. */
+  #current(): Account {
+    if (this.#account.isForgotten) this.#account = this.#book.accountOf(this.#account.owner)
+    return this.#account
   }
 }
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { createLedger, type Hold, KINDS, type Kind } from '../../src/budget/ledger.ts'
 
@@ -93,4 +95,41 @@ describe('the ledger of memory', () => {
     assert.ok(!restored.resize(1))
     assert.equal(ledger.room('b', 'body'), 2048)
   })
+
+  it('keeps the room of an owner whose account it forgot while a hold was empty', () => {
+    const ledger = createLedger(LIMITS)
+    const hold = ledger.open('a', 'body')
+    // so many that those which hold nothing are forgotten
+    for (let owner = 0; owner < 2_000; owner++) ledger.open(`other ${owner}`, 'body')
+    assert.ok(hold.resize(2000))
+    assert.equal(ledger.room('a', 'body'), 48)
+    assert.ok(!ledger.open('a', 'body').resize(49))
+    hold.release()
+    assert.equal(ledger.room('a', 'body'), 2048)
+    assert.equal(ledger.owners(), 0)
+  })
+
+  it('makes no garbage in the old heap for an owner that comes and goes', () => {
+    const ledger = createLedger(LIMITS)
+    const comeAndGo = () => {
+      for (let count = 0; count < 20_000; count++) {
+        const hold = ledger.open('a', 'request')
+        assert.ok(hold.resize(100))
+        hold.release()
+      }
+      for (let time = 0; time < 2; time++) collect({ type: 'minor' })
+    }
+    comeAndGo()
+    const before = oldBytes()
+    comeAndGo()
+    assert.ok(oldBytes() - before < 100_000, `${oldBytes() - before} bytes`)
+  })
 })
+
+setFlagsFromString('--expose-gc')
+const collect: (options: { type: 'minor' }) => void = runInNewContext('gc')
+
+function oldBytes(): number {
+  const spaces = getHeapSpaceStatistics().filter(({ space_name }) => space_name === 'old_space')
+  return spaces.reduce((sum, { space_used_size }) => sum + space_used_size, 0)
+}
