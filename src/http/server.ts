@@ -62,8 +62,11 @@ const AWS_PROTOCOL = 'x-amzn-http-ca'
 const PROTOCOLS = toProtocolList(['h2', 'http/1.1', AWS_PROTOCOL])
 /** Requests of one HTTP/2 connection that are refused with an answer; the next refusal destroys the connection. */
 const MOST_REFUSED = 8
-/** HTTP/2 requests that one connection may cancel: at once, and per second on average. */
-const RESETS = { burst: 100, perSecond: 33 }
+/**
+ * HTTP/2 requests that one connection may cancel: in one turn of the event loop, at once, and per second on average. The last two
+ * also count those whose answer is complete: Chromium cancels a request after it has read 304, and the dashboard has fifty files.
+ */
+const RESETS = { eachTurn: 100, atOnce: 1_000, perSecond: 33 }
 /** The factor for the allowed cancellations on a connection that carries the requests of several clients. */
 const SHARED_RESETS = 100
 
@@ -73,9 +76,9 @@ export function createHttpServer(options: ServerOptions, handle: Handle): HttpSe
   const { takesStrangers = !requestCert, isShared = false } = options
   const { whoSends = requestCert ? connectionSenders.of : undefined } = options
   const maxHeaderBytes = takesStrangers ? MAX_STRANGERS_HEADER_BYTES : MAX_HEADER_BYTES
-  const resetBurst = RESETS.burst * (isShared ? SHARED_RESETS : 1)
+  const resets = isShared ? SHARED_RESETS : 1
   // Node passes the HTTP/1.1 options on, but its types do not have them
-  const tls: SecureServerOptions & HttpServerOptions & ResetOptions = {
+  const tls: SecureServerOptions & HttpServerOptions = {
     ...trust?.context,
     allowHTTP1: true,
     requestCert,
@@ -83,8 +86,8 @@ export function createHttpServer(options: ServerOptions, handle: Handle): HttpSe
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     maxHeaderSize: maxHeaderBytes,
     settings: { maxHeaderListSize: maxHeaderBytes, maxConcurrentStreams: MAX_STREAMS },
-    streamResetBurst: resetBurst,
-    streamResetRate: RESETS.perSecond * (isShared ? SHARED_RESETS : 1),
+    streamResetBurst: RESETS.atOnce * resets,
+    streamResetRate: RESETS.perSecond * resets,
     ...headerDeadlines(settings),
     ...(options.recognise && leanClasses(options.recognise)),
     // checked below, where the answer can be a problem
@@ -167,7 +170,7 @@ export function createHttpServer(options: ServerOptions, handle: Handle): HttpSe
   const ends = createSessionEnds(answer, exchanges.unanswered)
   server.on('session', (session) => {
     nameSession(session)
-    boundResets(session, resetBurst, () => onCut('protocol_error'))
+    boundResets(session, RESETS.eachTurn * resets, () => onCut('protocol_error'))
     let requests = 0
     session.on('stream', () => {
       requests += 1
@@ -185,12 +188,6 @@ function toProtocolList(names: readonly string[]): Buffer {
   return Buffer.concat(
     names.map((name) => Buffer.from(`${String.fromCharCode(name.length)}${name}`)),
   )
-}
-
-/** Options that Node's types do not have yet. */
-interface ResetOptions {
-  readonly streamResetBurst: number
-  readonly streamResetRate: number
 }
 
 function refuse(
