@@ -75,7 +75,8 @@ export async function openGateway(
   const broker = await openingBroker
   building.defer(broker.close)
   const { sessions, forwardPosition } = broker
-  const live = await openLive(broker, { newestMessages: config.streams.newestMessages, retention })
+  const { newestMessages } = config.streams
+  const live = await openLive(broker, { newestMessages, retention, log })
   building.defer(broker.end)
   acl.onChange(() => void live.hub.recheck())
   await followReadings(broker, readings.note)

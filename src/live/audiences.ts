@@ -29,10 +29,17 @@ interface Audience<M> {
   refusal: GatewayError | null
 }
 
-/** `deliver` is called with each message and those who asked for it. It must not block; the broker logs what it throws. */
+/** How the readers of an audience get messages. */
+interface Giving<M> {
+  /** Called with each message and those who asked for it. Must not block. */
+  deliver(delivery: Delivery, readers: ReadonlySet<M>): void
+  /** Called before a reader joins or all leave: those who were there get at once what they were to get. */
+  finish(readers: ReadonlySet<M>): void
+}
+
 export function createAudiences<M extends Member>(
   subscribe: Broker['subscribe'],
-  deliver: (delivery: Delivery, readers: ReadonlySet<M>) => void,
+  { deliver, finish }: Giving<M>,
 ): Audiences<M> {
   const audiences = new Map<string, Audience<M>>()
 
@@ -60,6 +67,7 @@ export function createAudiences<M extends Member>(
     audience.refusal = error
     // whoever comes next asks the broker again
     if (audiences.get(audience.key) === audience) audiences.delete(audience.key)
+    finish(audience.readers)
     for (const reader of audience.readers) reader.refuse(error)
     audience.readers.clear()
     void end(audience)
@@ -83,6 +91,7 @@ export function createAudiences<M extends Member>(
       try {
         await audience.subscribed
         if (audience.refusal) throw audience.refusal
+        finish(audience.readers)
         const begun = begin()
         if (begun !== null) audience.readers.add(reader)
         return begun

@@ -10,6 +10,7 @@ import type { Entry } from './entry.ts'
 import type { EventFormat } from './event.ts'
 import type { EventIds } from './event-ids.ts'
 import type { History } from './history.ts'
+import { createRounds } from './rounds.ts'
 
 /** The reader of a stream, and the door that it uses. */
 export interface StreamOrigin {
@@ -80,10 +81,22 @@ export function wants(reader: Pick<Reader, 'filters' | 'mayReceive'>, topic: str
   return reader.filters.some((filter) => topicMatches(filter, topic)) && reader.mayReceive(topic)
 }
 
-/** The open streams. All share the entries of the history and their events, and those with the same filters a subscription. */
-export function createHub(history: History, ids: EventIds, subscribe: Broker['subscribe']): Hub {
+/**
+ * The open streams. All share the entries of the history and their events, and those with the same filters a subscription.
+ * `onFailed` is called with what a reader throws, which is ended.
+ */
+export function createHub(
+  history: History,
+  ids: EventIds,
+  subscribe: Broker['subscribe'],
+  onFailed: (error: unknown) => void,
+): Hub {
   const readers = new Set<Reader>()
-  const audiences = createAudiences<Reader>(subscribe, deliver)
+  const rounds = createRounds(give)
+  const audiences = createAudiences<Reader>(subscribe, {
+    deliver: (delivery, audience) => rounds.deliver(history.entry(delivery), audience),
+    finish: rounds.finish,
+  })
   // how many are open, by the name of who reads
   const sizes = new Map<string, number>()
   let ended = false
@@ -94,15 +107,15 @@ export function createHub(history: History, ids: EventIds, subscribe: Broker['su
     else sizes.set(id, now)
   }
 
-  function deliver(delivery: Delivery, audience: ReadonlySet<Reader>): void {
-    const entry = history.entry(delivery)
-    // one iterator, so that it goes on after a reader that failed
-    const rest = audience.values()
-    const first = offer(entry, rest)
-    if (!first) return
-    for (let next: Failure | null = first; next; next = offer(entry, rest)) endFailed(next.reader)
-    // the broker logs it
-    throw first.error
+  /** Offers the entry to the next `most` readers. */
+  function give(entry: Entry, rest: Iterable<Reader>, most: number): void {
+    for (let left = most; left > 0; ) {
+      const failure = offer(entry, rest, left)
+      if (!failure) return
+      onFailed(failure.error)
+      endFailed(failure.reader)
+      left = failure.left
+    }
   }
 
   /** Ends a reader that failed; it may reconnect, and then gets what it missed. */
@@ -150,10 +163,13 @@ export function createHub(history: History, ids: EventIds, subscribe: Broker['su
       }
     },
     missed(seconds) {
+      // what they are told has the id of the latest message
+      rounds.finishAll()
       for (const reader of readers) reader.missed(seconds)
     },
     endAll() {
       ended = true
+      rounds.finishAll()
       for (const reader of readers) reader.end()
     },
   }
@@ -164,15 +180,23 @@ export function createHub(history: History, ids: EventIds, subscribe: Broker['su
 interface Failure {
   readonly reader: Reader
   readonly error: unknown
+  /** How many readers may still get the entry. */
+  readonly left: number
 }
 
-/** Offers an entry to each reader that is left, up to the first one that fails. */
-function offer(entry: Entry, rest: Iterable<Reader>): Failure | null {
+/** Offers an entry to the next `most` readers, up to the first one that fails. */
+function offer(entry: Entry, rest: Iterable<Reader>, most: number): Failure | null {
+  let left = most
   let reader: Reader | undefined
   try {
-    for (reader of rest) if (reader.mayReceive(entry.topic)) reader.take(entry)
+    for (reader of rest) {
+      left -= 1
+      if (reader.mayReceive(entry.topic)) reader.take(entry)
+      // the iterator of a set goes on here the next time
+      if (left === 0) break
+    }
     return null
   } catch (error) {
-    return { reader: reader as Reader, error }
+    return { reader: reader as Reader, error, left }
   }
 }

@@ -1,3 +1,4 @@
+import type { Logger } from 'pino'
 import type { Broker, BrokerLog } from '../broker/broker.ts'
 import type { Retention } from '../broker/store/retention.ts'
 import { createEventIds, type EventIds } from './event-ids.ts'
@@ -20,6 +21,7 @@ export interface LiveOptions {
   readonly newestMessages: number
   /** How long older messages are kept. */
   readonly retention: Retention
+  readonly log: Logger
 }
 
 /** Most bytes of the newest messages in memory, in addition to those on the disk. */
@@ -28,7 +30,7 @@ const NEWEST_BYTES = 16 * 1024 * 1024
 /** Begins to follow the messages that the broker delivers. */
 export async function openLive(
   broker: Broker,
-  { newestMessages: messages, retention }: LiveOptions,
+  { newestMessages: messages, retention, log: logger }: LiveOptions,
 ): Promise<Live> {
   const ids = createEventIds(broker.log.epoch(), broker.log.oldNumbers())
   const inMemory = broker.log.isDurable
@@ -38,7 +40,9 @@ export async function openLive(
   const newest = { messages, bytes: Math.min(retention.bytes, NEWEST_BYTES) }
   const history = inMemory ?? createHistory(broker.log.start(), newest, ids.of)
   const log = inMemory ? logInMemory(broker.log, inMemory) : broker.log
-  const hub = createHub(history, ids, broker.subscribe)
+  const hub = createHub(history, ids, broker.subscribe, (error) =>
+    logger.error({ err: error }, 'a stream failed'),
+  )
   broker.whenBack(hub.missed)
   await broker.follow(hub.note)
   return { log, ids, reader: createLogReader(log, history, ids), hub }

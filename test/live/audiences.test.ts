@@ -42,8 +42,11 @@ function newAudiences() {
       })
       return unsubscribe
     },
-    ({ topic }, readers) => {
-      for (const { got } of readers) got.push(topic)
+    {
+      deliver({ topic }, readers) {
+        for (const { got } of readers) got.push(topic)
+      },
+      finish() {},
     },
   )
   function deliver(message: Delivery): void {

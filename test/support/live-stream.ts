@@ -53,6 +53,8 @@ interface Options extends Pick<StreamRequest, 'ended' | 'heartbeat' | 'lastEvent
 export const ids = createEventIds('e')
 
 export interface FedHub extends Hub {
+  /** What failing readers have thrown. */
+  readonly failures: readonly unknown[]
   /** Delivers a message as the broker does. */
   deliver(delivery: Delivery): void
   /** Called while the broker takes a subscription. */
@@ -66,18 +68,21 @@ export function newHub(messages = 10_000): FedHub {
   const routing = createRouting()
   const history = createHistory(sequence, { messages, bytes: 1_000_000 }, ids.of)
   const subscribed: (readonly string[])[] = []
+  const failures: unknown[] = []
+  const subscribe: Broker['subscribe'] = async (filters, onMessage) => {
+    hub.whileSubscribing()
+    routing.listen(filters, onMessage)
+    subscribed.push(filters)
+    hub.whileSubscribing()
+    return async () => {
+      routing.unlisten(filters, onMessage)
+      subscribed.splice(subscribed.indexOf(filters), 1)
+    }
+  }
   const hub: FedHub = Object.assign(
-    createHub(history, ids, async (filters, onMessage) => {
-      hub.whileSubscribing()
-      routing.listen(filters, onMessage)
-      subscribed.push(filters)
-      hub.whileSubscribing()
-      return async () => {
-        routing.unlisten(filters, onMessage)
-        subscribed.splice(subscribed.indexOf(filters), 1)
-      }
-    }),
+    createHub(history, ids, subscribe, (error) => failures.push(error)),
     {
+      failures,
       deliver(delivery: Delivery) {
         for (const listener of routing.of(delivery.topic).listeners) listener(delivery)
       },

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
+import type { Entry } from '../../src/live/entry.ts'
+import { createRounds } from '../../src/live/rounds.ts'
+import { accessTo, closeStreams, delivery, newHub, prepareStream } from '../support/live-stream.ts'
+
+/** More than are given an entry in two turns of the event loop. */
+const MANY = 600
+
+type Reader = string[]
+
+const entry = (topic: string) => ({ topic }) as Entry
+
+/** An audience of so many readers, which note the topics of entries. */
+function newRounds(size = MANY) {
+  const readers = new Set(Array.from({ length: size }, (): Reader => []))
+  const rounds = createRounds<Reader>(({ topic }, rest, most) => {
+    let left = most
+    for (const reader of rest) {
+      reader.push(topic)
+      left -= 1
+      if (left === 0) return
+    }
+  })
+  const having = (topic: string) => [...readers].filter((reader) => reader.includes(topic)).length
+  return { readers, rounds, having }
+}
+
+describe('an entry for many readers', () => {
+  it('is given to them in several turns of the event loop, once to each', async () => {
+    const { readers, rounds, having } = newRounds()
+    rounds.deliver(entry('a'), readers)
+    const first = having('a')
+    assert.ok(first > 0 && first < MANY / 2, `${first} readers have it at once`)
+    await setImmediate()
+    const second = having('a')
+    assert.ok(second > first && second < MANY, `${second} readers have it in the next turn`)
+    while (having('a') < MANY) await setImmediate()
+    await setImmediate()
+    for (const reader of readers) assert.deepEqual(reader, ['a'])
+  })
+
+  it('comes before the next one, whose publisher pays for it', () => {
+    const { readers, rounds, having } = newRounds()
+    rounds.deliver(entry('a'), readers)
+    rounds.deliver(entry('b'), readers)
+    assert.equal(having('a'), MANY)
+    rounds.finish(readers)
+    for (const reader of readers) assert.deepEqual(reader, ['a', 'b'])
+  })
+
+  it('does not delay that of another audience', async () => {
+    const { readers, rounds, having } = newRounds()
+    const others = new Set<Reader>([[]])
+    rounds.deliver(entry('a'), readers)
+    rounds.deliver(entry('b'), others)
+    assert.deepEqual([...others], [['b']])
+    assert.ok(having('a') < MANY)
+    rounds.finish(others)
+    assert.ok(having('a') < MANY)
+    rounds.finishAll()
+    assert.equal(having('a'), MANY)
+  })
+
+  it('is not given to readers that leave in the meantime', async () => {
+    const { readers, rounds, having } = newRounds()
+    const gone = [...readers].slice(-100)
+    rounds.deliver(entry('a'), readers)
+    for (const reader of gone) readers.delete(reader)
+    while (having('a') < MANY - 100) await setImmediate()
+    for (let turn = 0; turn < 4; turn++) await setImmediate()
+    assert.deepEqual(gone.flat(), [])
+  })
+})
+
+describe('many streams of the same filters', () => {
+  async function openMany() {
+    const hub = newHub()
+    const streams = Array.from({ length: MANY }, () => prepareStream({ hub }))
+    for (const { stream } of streams) await stream()
+    const last = streams.at(-1) as (typeof streams)[number]
+    return { hub, streams, last }
+  }
+
+  it('get what was published before others join, which get it at most once', async () => {
+    const { hub, last } = await openMany()
+    const [early, late] = [prepareStream({ hub }), prepareStream({ hub })]
+    const opening = early.stream()
+    hub.deliver(delivery('1'))
+    assert.deepEqual(last.payloads(), [])
+    await Promise.all([opening, late.stream()])
+    assert.deepEqual(last.payloads(), ['1'])
+    hub.deliver(delivery('2'))
+    while (late.payloads().length === 0) await setImmediate()
+    assert.deepEqual([early.payloads(), late.payloads()], [['1', '2'], ['2']])
+    await closeStreams()
+  })
+
+  it('get what was published before they are told that messages may be missing, and before they end', async () => {
+    const { hub, last } = await openMany()
+    hub.deliver(delivery('1'))
+    hub.missed(7)
+    assert.match(last.raw(), /data: 1\n\nevent: gap\n/)
+    hub.deliver(delivery('2'))
+    hub.endAll()
+    assert.match(last.raw(), /data: 2\n\nretry: 2000\n\n$/)
+    await closeStreams()
+  })
+
+  it('get it without those that fail, and after new rules only if they may read it', async () => {
+    const { hub, last } = await openMany()
+    let mayRead = true
+    const failing = () => {
+      throw new Error('broken rules')
+    }
+    const failed = prepareStream({ hub, access: { ...accessTo('#'), mayReceive: failing } })
+    const denied = prepareStream({ hub, access: { ...accessTo('#'), mayReceive: () => mayRead } })
+    const after = prepareStream({ hub })
+    for (const { stream } of [failed, denied, after]) await stream()
+    hub.deliver(delivery('1'))
+    mayRead = false
+    while (after.payloads().length === 0) await setImmediate()
+    assert.deepEqual(hub.failures, [new Error('broken rules')])
+    assert.equal(failed.sink.writableEnded, true)
+    assert.deepEqual(
+      [failed, denied, last].map(({ payloads }) => payloads()),
+      [[], [], ['1']],
+    )
+    await closeStreams()
+  })
+})
