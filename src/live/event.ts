@@ -6,14 +6,14 @@ export type EventFormat = 'json' | 'raw'
 
 /** One message as one Server-Sent Event: the whole frame, blank line included. */
 export function eventFrame(message: Message, id: string, format: EventFormat): Buffer {
-  return toFrame({ id }, format === 'json' ? toJson(message) : toText(message))
+  return toFrame(`id: ${id}`, format === 'json' ? toJson(message) : toText(message))
 }
 
+const LINE_END = /\r\n|\r|\n/g
+
 /** Writes one `data:` line for each line of text: CR, LF and CRLF all end a line in an event stream. */
-function toFrame(fields: Readonly<Record<string, string>>, data: string): Buffer {
-  const head = Object.entries(fields).map(([name, value]) => `${name}: ${value}\n`)
-  const lines = data.split(/\r\n|\r|\n/).map((line) => `data: ${line}\n`)
-  return Buffer.from(`${head.join('')}${lines.join('')}\n`)
+function toFrame(fields: string, data: string): Buffer {
+  return Buffer.from(`${fields}\ndata: ${data.replace(LINE_END, '\ndata: ')}\n\n`)
 }
 
 /** Why messages may be missing after the id that a reader resumes from. */
@@ -58,12 +58,12 @@ export function gapFrame(
   reason: GapCause,
   seconds?: number,
 ): Buffer {
-  return toFrame({ event: 'gap', id }, toGap(lastEventId, reason, seconds))
+  return toFrame(`event: gap\nid: ${id}`, toGap(lastEventId, reason, seconds))
 }
 
 /** As `gapFrame`, but in the middle of a stream; it does not change where the reader resumes. */
 export function gapFrameWithin(lastEventId: string, reason: GapCause, seconds: number): Buffer {
-  return toFrame({ event: 'gap' }, toGap(lastEventId, reason, seconds))
+  return toFrame('event: gap', toGap(lastEventId, reason, seconds))
 }
 
 function toGap(lastEventId: string, reason: GapCause, seconds: number | undefined): string {
@@ -74,7 +74,7 @@ function toGap(lastEventId: string, reason: GapCause, seconds: number | undefine
 
 /** Tells the reader why the gateway ends a stream. */
 export function endFrame(code: string, message: string): Buffer {
-  return toFrame({ event: 'end' }, JSON.stringify({ code, message }))
+  return toFrame('event: end', JSON.stringify({ code, message }))
 }
 
 /** A comment, which keeps proxies from closing a quiet connection. */
@@ -82,7 +82,7 @@ export const HEARTBEAT = Buffer.from(':\n\n')
 
 /** A heartbeat as an event with the gateway's time, for pages: an `EventSource` does not show comments to them. */
 export function heartbeatFrame(now: number): Buffer {
-  return toFrame({ event: 'heartbeat' }, JSON.stringify({ time: new Date(now).toISOString() }))
+  return toFrame('event: heartbeat', JSON.stringify({ time: new Date(now).toISOString() }))
 }
 
 /** How long a browser waits before it connects again, in milliseconds. */
