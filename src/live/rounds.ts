@@ -21,12 +21,15 @@ interface Round<R> {
   left: number
 }
 
-/** So many writes take less than a millisecond over HTTP/2, and 3 over HTTP/1.1. */
-const READERS_EACH_TURN = 256
+/** Milliseconds of one turn of the event loop. */
+const SLICE_MS = 2
+/** Readers between two looks at the clock. */
+const STEP = 16
 
 /** `give` gives an entry to the next `most` readers, also after one that fails. It must not throw. */
 export function createRounds<R>(
   give: (entry: Entry, rest: Iterable<R>, most: number) => void,
+  now: () => number = () => performance.now(),
 ): Rounds<R> {
   // one for each audience, so what waits has a bound
   const underway: Round<R>[] = []
@@ -48,10 +51,13 @@ export function createRounds<R>(
   }
 
   function giveSome(round: Round<R>): void {
-    const { entry, rest, left } = round
-    const most = Math.min(left, READERS_EACH_TURN)
-    round.left -= most
-    give(entry, rest, most)
+    const { entry, rest } = round
+    const until = now() + SLICE_MS
+    do {
+      const most = Math.min(round.left, STEP)
+      round.left -= most
+      give(entry, rest, most)
+    } while (round.left > 0 && now() < until)
   }
 
   function finish(readers: ReadonlySet<R>): void {
@@ -63,6 +69,10 @@ export function createRounds<R>(
   return {
     deliver(entry, readers) {
       if (underway.length > 0) finish(readers)
+      if (readers.size <= STEP) {
+        give(entry, readers.values(), readers.size)
+        return
+      }
       const round = { entry, readers, rest: readers.values(), left: readers.size }
       giveSome(round)
       if (round.left === 0) return
