@@ -169,7 +169,7 @@ export function createHttpServer(options: ServerOptions, handle: Handle): HttpSe
   })
   const ends = createSessionEnds(answer, exchanges.unanswered)
   server.on('session', (session) => {
-    nameSession(session)
+    if (options.recognise) nameSession(session)
     boundResets(session, RESETS.eachTurn * resets, () => onCut('protocol_error'))
     let requests = 0
     session.on('stream', () => {
