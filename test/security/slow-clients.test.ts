@@ -26,6 +26,7 @@ describe('a slow client', () => {
   before(async () => {
     at = await startGateway({ acl: 'pattern readwrite #\n', settings: SETTINGS })
     device = await at.pki.issue('device')
+    await http1(at, device, { path: '/topics/known', method: 'POST', body: '1' })
   })
   after(() => at[Symbol.asyncDispose]())
 
@@ -104,6 +105,22 @@ describe('a slow client', () => {
         await trickle(socket, Buffer.alloc(1))
       })
     }
+
+    it('with the body of a publish over HTTP/2 to a known URL is answered 408', async () => {
+      const session = http2Session(at, device)
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': '/topics/known',
+        'content-length': 1000,
+      })
+      const closed = once(session, 'close')
+      const timer = setInterval(() => stream.writable && stream.write('x'), TRICKLE_MS)
+      const [headers] = await once(stream, 'response')
+      clearInterval(timer)
+      assert.equal(headers[':status'], 408)
+      stream.resume()
+      await closed
+    })
 
     it('cannot keep an answered HTTP/2 request half-open', async () => {
       const session = http2Session(at, null, 'viewer')
@@ -185,15 +202,19 @@ describe('a slow client', () => {
       const session = http2Session(strict, reader)
       // the client receives what fits into its window, and leaves the rest
       session.request({ ':path': '/topics/large' }).on('error', () => {})
-      const publisher = http2Session(strict, reader)
-      publisher.settings({ initialWindowSize: 0 })
-      publisher
-        .request({ ':method': 'POST', ':path': '/topics/a', 'content-length': 1 })
-        .on('error', () => {})
-        .end('1')
-      await Promise.all([once(session, 'close'), once(publisher, 'close')])
+      await http1(strict, reader, { path: '/topics/known', method: 'POST', body: '1' })
+      const publishers = ['/topics/a', '/topics/known'].map((path) => {
+        const publisher = http2Session(strict, reader)
+        publisher.settings({ initialWindowSize: 0 })
+        publisher
+          .request({ ':method': 'POST', ':path': path, 'content-length': 1 })
+          .on('error', () => {})
+          .end('1')
+        return publisher
+      })
+      await Promise.all([session, ...publishers].map((each) => once(each, 'close')))
       const sample = 'wott_connections_cut_total{door="device",reason="slow_reader"}'
-      assert.equal(await strict.metric(sample), 2)
+      assert.equal(await strict.metric(sample), 3)
     })
 
     it('cannot keep an unread answer over HTTP/2', async () => {
@@ -212,6 +233,6 @@ describe('a slow client', () => {
 
   it('is counted', async () => {
     // on the device door, two more stop in the middle of a body
-    assert.deepEqual(await Promise.all(DOORS.map((door) => cut(door))), [7, 5, 2])
+    assert.deepEqual(await Promise.all(DOORS.map((door) => cut(door))), [8, 5, 2])
   })
 })
