@@ -1,11 +1,11 @@
 import type { ServerHttp2Session } from 'node:http2'
 import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { createChain, type Link } from '../chain.ts'
 import type { Config } from '../config/load.ts'
 import { codeOf } from '../errors.ts'
 import type { HttpRequest, HttpResponse } from './http-exchange.ts'
 import { isGone, streamOf } from './http2-stream.ts'
+import { createOpenExchanges, Exchange } from './open-exchanges.ts'
 
 export type HttpSettings = Config['http']
 
@@ -17,31 +17,6 @@ export interface DeadlineOptions {
   onCut(reason: 'request_timeout' | 'slow_reader'): void
   /** Whether an HTTP/2 connection carries the requests of several clients, so that it must not end for one of them. */
   readonly isShared?: boolean
-}
-
-/**
- * A request on its way in, or its answer on its way out. A class, because V8 makes object literals that often survive in the
- * old heap, where they keep answered requests alive until the next full garbage collection.
- */
-class Exchange implements Link<Exchange> {
-  readonly request: HttpRequest
-  readonly response: HttpResponse
-  readonly began = performance.now()
-  arrived = 0
-  /** Whether all announced bytes of the body have been taken; over HTTP/2 the end of the stream may still come. */
-  isBodyTaken = false
-  onLate: (() => void) | null = null
-  /** When the refusal for lateness was sent. */
-  lateSince: number | null = null
-  /** When its answer was first complete but not read, and how much of it was left then. */
-  leaving: { readonly since: number; readonly bytes: number } | null = null
-  before: Exchange | null = null
-  after: Exchange | null = null
-
-  constructor(request: HttpRequest, response: HttpResponse) {
-    this.request = request
-    this.response = response
-  }
 }
 
 /** An HTTP/2 connection; its bytes do not show whether it is used, because pings are bytes too. */
@@ -106,7 +81,7 @@ export function whenLate(request: object, refuse: (() => void) | null): void {
 export function watchDeadlines(server: Server, options: DeadlineOptions): Exchanges {
   const { refuse, onCut, isShared = false } = options
   const { requestTimeoutMs, bytesPerExtraSecond, stallMs } = options.settings
-  const open = createChain<Exchange>()
+  const open = createOpenExchanges()
   const connections = new Map<ServerHttp2Session, Connection>()
 
   function begin(request: HttpRequest, response: HttpResponse | Duplex): void {
@@ -150,7 +125,10 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): Exchan
       if (now - since <= allowed(stallMs, bytes)) return
       onCut('slow_reader')
       cut(request, isShared)
-    } else if (response.writableFinished && hasArrived(request)) open.remove(exchange)
+    } else if (hasArrived(request)) {
+      if (response.writableFinished) open.remove(exchange)
+      else if (response.headersSent) open.setAside(exchange)
+    }
   }
 
   function allowed(ms: number, bytes: number): number {
@@ -178,7 +156,7 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): Exchan
 
   function sweep(): void {
     const now = performance.now()
-    open.each((exchange) => check(exchange, now))
+    open.sweep((exchange) => check(exchange, now))
     for (const session of connections.keys()) checkConnection(session, now)
   }
 
