@@ -9,6 +9,7 @@ import { createAudiences } from './audiences.ts'
 import type { Entry } from './entry.ts'
 import type { EventFormat } from './event.ts'
 import type { EventIds } from './event-ids.ts'
+import { createHeartbeats, type Heartbeats } from './heartbeat.ts'
 import type { History } from './history.ts'
 import { createRounds } from './rounds.ts'
 
@@ -56,6 +57,7 @@ export interface Hub {
   frame(entry: Entry, format: EventFormat): Buffer
   /** Limits how many old messages all readers together are sent in one turn of the event loop. */
   readonly pace: Pace
+  readonly heartbeats: Heartbeats
   readonly size: number
   /** How many streams a reader with this name has open. */
   sizeOf(id: string): number
@@ -152,6 +154,7 @@ export function createHub(
     readers: () => readers.values(),
     frame: history.frame,
     pace: createPace(STEPS_EACH_TURN),
+    heartbeats: createHeartbeats(),
     ids,
     latest: history.latest,
     earliest: history.earliest,

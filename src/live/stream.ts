@@ -9,7 +9,7 @@ import { type Beginning, beginningOf, gapFramesOf } from './beginning.ts'
 import { type CatchUpReader, catchUp } from './catch-up.ts'
 import type { Entry } from './entry.ts'
 import { type EventFormat, endFrame, gapFrameWithin, RETRY } from './event.ts'
-import { startHeartbeat } from './heartbeat.ts'
+import type { Beating } from './heartbeat.ts'
 import type { Hub, StreamOrigin } from './hub.ts'
 import { Outlet, type OutletLimits, type OutletOwner, type Sink } from './outlet.ts'
 
@@ -67,9 +67,10 @@ interface WaitingEvent {
 const NOTHING_WAITS: WaitingEvent[] = []
 
 /** A class, because there are tens of thousands: as closures they would take several times the memory, and time for each event. */
-class Stream implements CatchUpReader, OutletOwner {
+class Stream implements CatchUpReader, OutletOwner, Beating {
   readonly filters: readonly string[]
   readonly format: EventFormat
+  readonly lastEventId: string | undefined
   readonly #access: Access
   readonly #door: Door
   readonly #outlet: Outlet
@@ -81,12 +82,15 @@ class Stream implements CatchUpReader, OutletOwner {
   // what waits while the reader gets earlier messages
   #waiting = NOTHING_WAITS
   #waitingBytes = 0
-  #heartbeat: NodeJS.Timeout | undefined
+  due = 0
+  before: Beating | null = null
+  after: Beating | null = null
   #dismiss: (() => void) | undefined
 
   constructor(sink: Sink, request: StreamRequest, options: StreamOptions) {
     this.filters = request.filters
     this.format = request.format
+    this.lastEventId = request.lastEventId
     this.#access = request.access
     this.#door = request.door
     this.#outlet = new Outlet(sink.to, options, request.hold, this)
@@ -97,11 +101,11 @@ class Stream implements CatchUpReader, OutletOwner {
 
   async open(): Promise<void> {
     const { hub, meter } = this.#options
-    const { heartbeat = null, ended } = this.#request
+    const { heartbeat, ended } = this.#request
     meter.streamOpened(this.#door)
     // before it follows anything, so that new rules and the end reach it
     hub.attend(this)
-    this.#heartbeat = startHeartbeat(heartbeat, this)
+    hub.heartbeats.start(heartbeat ?? null, this)
     const over = () => this.#over()
     this.#sink.to.on('close', over).on('error', over)
     if (hub.ended) return this.end()
@@ -121,10 +125,6 @@ class Stream implements CatchUpReader, OutletOwner {
   get from(): StreamOrigin {
     const { id, address } = this.#request
     return { door: this.#door, id, address, since: this.#since }
-  }
-
-  get lastEventId(): string | undefined {
-    return this.#request.lastEventId
   }
 
   hasEnded(): boolean {
@@ -160,10 +160,10 @@ class Stream implements CatchUpReader, OutletOwner {
 
   #join(): Beginning {
     const { hub, broker } = this.#options
-    const { lastEventId } = this
     this.write(RETRY)
-    const beginning = beginningOf(lastEventId, hub, broker.log)
-    for (const frame of gapFramesOf(beginning, lastEventId, hub, broker.log)) this.write(frame)
+    const beginning = beginningOf(this.lastEventId, hub, broker.log)
+    const gaps = gapFramesOf(beginning, this.lastEventId, hub, broker.log)
+    for (const frame of gaps) this.write(frame)
     return beginning
   }
 
@@ -245,7 +245,7 @@ class Stream implements CatchUpReader, OutletOwner {
     this.#outlet.close()
     hub.leave(this)
     if (this.#dismiss) this.#request.ended?.removeEventListener('abort', this.#dismiss)
-    clearInterval(this.#heartbeat)
+    hub.heartbeats.stop(this.#request.heartbeat ?? null, this)
     meter.streamClosed(this.#door)
   }
 }

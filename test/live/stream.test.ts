@@ -20,7 +20,7 @@ const OVER = new GatewayError('session_required', 'The session is over.')
 afterEach(closeStreams)
 
 function withTimers(context: TestContext) {
-  context.mock.timers.enable({ apis: ['setInterval', 'setTimeout'] })
+  context.mock.timers.enable({ apis: ['Date', 'setTimeout'] })
   return context.mock.timers
 }
 

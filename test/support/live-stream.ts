@@ -5,6 +5,7 @@ import type { Broker, BrokerLog } from '../../src/broker/broker.ts'
 import type { Delivery } from '../../src/broker/delivery.ts'
 import { createRouting } from '../../src/broker/routing.ts'
 import { createEventIds } from '../../src/live/event-ids.ts'
+import { createHeartbeats } from '../../src/live/heartbeat.ts'
 import { createHub, type Hub } from '../../src/live/hub.ts'
 import { createHistory } from '../../src/live/memory-history.ts'
 import { openStream, type StreamRequest } from '../../src/live/stream.ts'
@@ -83,6 +84,8 @@ export function newHub(messages = 10_000): FedHub {
     createHub(history, ids, subscribe, (error) => failures.push(error)),
     {
       failures,
+      // a clock that tests can set
+      heartbeats: createHeartbeats(Date.now),
       deliver(delivery: Delivery) {
         for (const listener of routing.of(delivery.topic).listeners) listener(delivery)
       },
