@@ -3,6 +3,7 @@ import { GatewayError, messageOf } from '../../errors.ts'
 import type { LateRange, LogRange, LogSplit, TopicRange } from '../broker.ts'
 import type { StoreAdmin } from './admin.ts'
 import type { Change, Restore } from './changes.ts'
+import { type CommitGroup, changesIn, createCommitGroups } from './commit-groups.ts'
 import { createGathering } from './gathering.ts'
 import type { CountRange, Journal, LateRows, LogRows, TopicRows } from './journal.ts'
 import type { LogState } from './retention.ts'
@@ -26,17 +27,9 @@ export type OnOutage = (reason: string | null) => void
 /** Called with the reason when something that is stored cannot be read. */
 export type OnUnreadable = (reason: string) => void
 
-interface Group {
-  readonly changes: readonly Change[]
-  /** Who waits for the group. A group that nobody waits for is tried again until it is stored. */
-  readonly waiter?: { resolve(): void; reject(error: Error): void }
-}
-
 /** How long changes that nobody waits for are collected: later ones may replace them, which spares SD cards writes. */
 const LATER_MS = 100
 const RETRY_MS = 1_000
-/** Limits the time that copying changes to another thread takes to some milliseconds. */
-const CHANGES_AT_ONCE = 4_096
 
 /**
  * A journal that commits in groups: changes that come during a commit go into the next one. `onOutage` is called with the reason
@@ -48,8 +41,7 @@ export function createGroupCommit(
   onOutage: OnOutage = () => {},
   onUnreadable: OnUnreadable = () => {},
 ): Journal {
-  let waiting = new Map<unknown, Group>()
-  let waiters = 0
+  const groups = createCommitGroups()
   const gathering = createGathering()
   let running: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
@@ -58,18 +50,15 @@ export function createGroupCommit(
 
   function append(changes: readonly Change[]): Promise<void> {
     if (closing) return Promise.reject(unavailable('it is closed'))
-    if (changes.length === 0 && waiting.size === 0 && !running) return Promise.resolve()
-    return new Promise((resolve, reject) => {
-      const group = { changes, waiter: { resolve, reject } }
-      waiting.set(group, group)
-      waiters += 1
-      gathering.came(waiters)
-      start()
-    })
+    if (changes.length === 0 && groups.isEmpty() && !running) return Promise.resolve()
+    const { stored } = groups.append(changes)
+    gathering.came(groups.waiters())
+    start()
+    return stored.promise
   }
 
   function later(key: string, ...changes: Change[]): void {
-    waiting.set(key, { changes })
+    groups.later(key, changes)
     startLater()
   }
 
@@ -89,19 +78,19 @@ export function createGroupCommit(
     do {
       // other changes of this turn of the event loop go into the same commit
       await nextTurn()
-      await gathering.wait(waiters)
-      const before = waiters
+      await gathering.wait(groups.waiters())
+      const before = groups.waiters()
       await commit()
-      gathering.committed(before + waiters)
-    } while (waiters > 0 && !closing)
+      gathering.committed(before + groups.waiters())
+    } while (groups.waiters() > 0 && !closing)
     running = undefined
-    if (waiting.size > 0) startLater()
+    if (!groups.isEmpty()) startLater()
   }
 
-  /** Commits what waits, or the first part of it; false when it could not be stored. */
+  /** Commits the first group; false when it could not be stored. */
   async function commit(): Promise<boolean> {
-    const batch = take()
-    const changes = batch.flatMap(([, group]) => group.changes)
+    const group = groups.take()
+    const changes = changesIn(group)
     try {
       if (changes.length > 0) {
         await disk.commit(changes)
@@ -109,10 +98,13 @@ export function createGroupCommit(
       }
     } catch (error) {
       noteOutage(messageOf(error))
-      giveBack(batch, error)
+      refuse(group, unavailable(messageOf(error), error))
+      groups.giveBack(group)
+      // a change to try whether the disk works again
+      if (groups.isEmpty() && !closing) later('probe', ['probe', Date.now()])
       return false
     }
-    for (const [, { waiter }] of batch) waiter?.resolve()
+    group.stored.resolve()
     return true
   }
 
@@ -122,36 +114,11 @@ export function createGroupCommit(
     if (changed) onOutage(reason)
   }
 
-  function take(): [unknown, Group][] {
-    const batch: [unknown, Group][] = []
-    const rest = new Map<unknown, Group>()
-    let size = 0
-    for (const [key, group] of waiting) {
-      if (size >= CHANGES_AT_ONCE) rest.set(key, group)
-      else batch.push([key, group])
-      size += group.changes.length
-    }
-    waiting = rest
-    for (const [, { waiter }] of batch) if (waiter) waiters -= 1
-    return batch
-  }
-
-  function giveBack(batch: [unknown, Group][], error: unknown): void {
-    const unawaited = batch.filter(([, { waiter }]) => {
-      waiter?.reject(unavailable(messageOf(error), error))
-      return !waiter
-    })
-    // in front again, unless a later change has replaced them
-    waiting = new Map<unknown, Group>([...unawaited, ...waiting])
-    // a change to try whether the disk works again
-    if (waiting.size === 0 && !closing) later('probe', ['probe', Date.now()])
-  }
-
   async function close(): Promise<void> {
     clearTimeout(timer)
     await running
-    while (waiting.size > 0 && (await commit()));
-    for (const { waiter } of waiting.values()) waiter?.reject(unavailable('it is closed'))
+    while (!groups.isEmpty() && (await commit()));
+    while (!groups.isEmpty()) refuse(groups.take(), unavailable('it is closed'))
     await disk.close()
   }
 
@@ -187,6 +154,11 @@ export function createGroupCommit(
       return closing
     },
   }
+}
+
+/** A rejection that nobody waits for would end the process. */
+function refuse({ waiters, stored }: CommitGroup, reason: GatewayError): void {
+  if (waiters > 0) stored.reject(reason)
 }
 
 function unavailable(why: string, cause?: unknown): GatewayError {
