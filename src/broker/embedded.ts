@@ -57,9 +57,7 @@ export function openEmbedded({ store, log, demand }: EmbeddedOptions): Broker & 
   return {
     publish(message, origin = null, keyedLine = null) {
       if (isEnded) return Promise.reject(unavailable('The broker is closed.'))
-      return publish(message, origin, keyedLine)?.catch((error) => {
-        throw unavailable('The broker did not accept the message.', error)
-      })
+      return publish(message, origin, keyedLine)
     },
     async subscribe(filters, onMessage) {
       // a new function each time, because the same one may be passed twice
@@ -140,6 +138,6 @@ export function openEmbedded({ store, log, demand }: EmbeddedOptions): Broker & 
   }
 }
 
-function unavailable(message: string, cause?: unknown): GatewayError {
-  return new GatewayError('broker_unavailable', message, { cause, retryAfter: 1 })
+function unavailable(message: string): GatewayError {
+  return new GatewayError('broker_unavailable', message, { retryAfter: 1 })
 }

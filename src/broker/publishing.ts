@@ -1,13 +1,14 @@
 import type { Logger } from 'pino'
+import { GatewayError } from '../errors.ts'
 import type { Message } from '../topic/message.ts'
 import type { KeyedLine } from './broker.ts'
-import type { Cohort } from './cohorts.ts'
+import { createDelivering, type Queued } from './delivering.ts'
 import type { Delivery } from './delivery.ts'
 import { chooseMember } from './groups.ts'
 import { createNumbers } from './numbers.ts'
 import { createPublishOrder } from './publish-order.ts'
 import { type RouteMatch, toLocalMatch, toSharedMatch } from './route-match.ts'
-import type { Route, Routing } from './routing.ts'
+import type { Routing } from './routing.ts'
 import type { Arrival, Group, Origin, Session } from './session.ts'
 import type { QueueRecipient } from './store/queue-entry.ts'
 import type { Store } from './store/store.ts'
@@ -15,7 +16,7 @@ import type { Store } from './store/store.ts'
 export interface Publishing {
   /**
    * Stores the message if needed, then delivers it; messages on one topic keep the order of the calls. Undefined if it is done
-   * at once.
+   * at once. Rejects with `broker_unavailable`.
    */
   publish(
     message: Message,
@@ -28,18 +29,13 @@ export interface Publishing {
 
 const NOBODY: readonly [] = []
 
-/** The sessions in whose queues a message is stored. */
-interface Queued {
-  readonly receivers: readonly QueueRecipient[]
-  readonly cohorts: readonly Cohort[]
-}
-
 const NOT_QUEUED: Queued = { receivers: NOBODY, cohorts: NOBODY }
 
 /** Takes every message from its publisher to the log and to all who subscribed to it. */
 export function createPublishing(store: Store, routing: Routing, logger: Logger): Publishing {
   const order = createPublishOrder()
   const numbers = createNumbers(store.log.start())
+  const deliverToAll = createDelivering(store, logger)
   let underway = 0
   let whenIdle = Promise.withResolvers<void>()
 
@@ -69,14 +65,11 @@ export function createPublishing(store: Store, routing: Routing, logger: Logger)
       store.log.note(delivery)
       return undefined
     }
-    underway += 1
-    return publishInLine(message, isStored, chosen, queued, origin, keyedLine).finally(() => {
-      underway -= 1
-      if (underway === 0) whenIdle.resolve()
-    })
+    return publishInLine(message, isStored, chosen, queued, origin, keyedLine)
   }
 
-  async function publishInLine(
+  /** One promise in all: each further one would take time for every message. */
+  function publishInLine(
     message: Message,
     isStored: boolean,
     chosen: readonly RouteMatch[],
@@ -86,23 +79,41 @@ export function createPublishing(store: Store, routing: Routing, logger: Logger)
   ): Promise<void> {
     const delivery = toDelivery(message, numbers.reserve())
     const place = order.join(message.topic)
-    if (isStored) {
-      try {
-        const { receivers, cohorts } = queued
-        await store.storeMessage(delivery, receivers, arrivalOf(origin), cohorts, keyedLine)
-      } catch (error) {
-        place.leave(() => numbers.settle(delivery.sequence))
-        throw error
-      }
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    underway += 1
+
+    function end(): void {
+      underway -= 1
+      if (underway === 0) whenIdle.resolve()
     }
-    await new Promise<void>((resolve) =>
+
+    function deliver(): void {
       place.ready(() => {
         numbers.settle(delivery.sequence)
-        deliverToAll(delivery, routing.of(message.topic), chosen, queued, origin)
-        if (!isStored) store.log.note(delivery)
-        resolve()
-      }),
-    )
+        try {
+          deliverToAll(delivery, routing.of(message.topic), chosen, queued, origin)
+          if (!isStored) store.log.note(delivery)
+          resolve()
+        } catch (error) {
+          reject(notAccepted(error))
+        }
+        end()
+      })
+    }
+
+    function refuse(error: unknown): void {
+      place.leave(() => numbers.settle(delivery.sequence))
+      reject(notAccepted(error))
+      end()
+    }
+
+    const { receivers, cohorts } = queued
+    if (isStored)
+      store
+        .storeMessage(delivery, receivers, arrivalOf(origin), cohorts, keyedLine)
+        .then(deliver, refuse)
+    else deliver()
+    return promise
   }
 
   /** One member of each group, if a member may read the message. */
@@ -115,59 +126,6 @@ export function createPublishing(store: Store, routing: Routing, logger: Logger)
     return chosen
   }
 
-  function deliverToAll(
-    delivery: Delivery,
-    route: Route,
-    chosen: readonly RouteMatch[],
-    queued: Queued,
-    origin: Origin | null,
-  ): void {
-    store.log.noteGiven(delivery.sequence)
-    for (const listener of route.listeners) {
-      try {
-        listener(delivery)
-      } catch (error) {
-        // if it were thrown further, it would end the publisher's connection
-        logger.error({ err: error }, 'a subscriber inside the gateway failed')
-      }
-    }
-    const isQueued = toIsQueued(queued)
-    for (const match of route.others) deliverTo(match, delivery, isQueued, origin)
-    for (const cohort of route.cohorts)
-      for (const match of cohort.now(store.sessions.version()).connected)
-        deliverTo(match, delivery, isQueued, origin)
-    for (const match of chosen)
-      deliverTo(withPresentMember(match, delivery), delivery, isQueued, origin)
-  }
-
-  /** The match, or that of another member of its group if its session ended while the message was being stored. */
-  function withPresentMember(match: RouteMatch, { topic }: Message): RouteMatch {
-    if (!match.session.isClosed || match.group === null) return match
-    const member = chooseMember(match.group, topic)
-    return member ? toSharedMatch(member, match.group) : match
-  }
-
-  function deliverTo(
-    match: RouteMatch,
-    delivery: Delivery,
-    isQueued: IsQueued | null,
-    origin: Origin | null,
-  ): void {
-    const { session } = match
-    const { link } = session
-    if (link === null) return
-    // the session sends it from its queue
-    if (isQueued?.(match)) {
-      link.wake()
-      return
-    }
-    const wanted = session === origin?.session ? toLocalMatch(match) : match
-    if (!wanted) return
-    // a subscription made while the message was being stored: the message is not in its queue
-    const qos = session.isStored ? 0 : Math.min(wanted.qos, delivery.qos)
-    link.deliver(delivery, qos as Delivery['qos'], wanted)
-  }
-
   return {
     publish,
     idle() {
@@ -176,6 +134,13 @@ export function createPublishing(store: Store, routing: Routing, logger: Logger)
       return whenIdle.promise
     },
   }
+}
+
+function notAccepted(cause: unknown): GatewayError {
+  return new GatewayError('broker_unavailable', 'The broker did not accept the message.', {
+    cause,
+    retryAfter: 1,
+  })
 }
 
 function arrivalOf(origin: Origin | null): { session: Session; arrival: Arrival } | null {
@@ -202,20 +167,6 @@ function receiversOf(
     receivers.push({ match: wanted, qos: qos as 1 | 2, retain })
   }
   return receivers
-}
-
-/** Whether a message is in the queue of a match. */
-type IsQueued = (match: RouteMatch) => boolean
-
-function toIsQueued({ receivers, cohorts }: Queued): IsQueued | null {
-  if (receivers.length + cohorts.length === 0) return null
-  // by session, and by group where that chose the session
-  const queued = new Set<Session | Group>(
-    receivers.map(({ match }) => match.group ?? match.session),
-  )
-  return ({ group, session }) =>
-    queued.has(group ?? session) ||
-    (group === null && cohorts.some((cohort) => cohort.has(session)))
 }
 
 // field by field, because spreading is slower and every message passes here
