@@ -4,10 +4,13 @@ import type { LogRow } from './changes.ts'
 /** A row of the log with its checksum; rows of older gateways have none. */
 export type CheckedRow = [...row: LogRow, checksum: number | null]
 
-/** The CRC-32 of a row of the log. Without a time of its own it is calculated as in older gateways, which had no such column. */
-export function checksumOf([number, topic, payload, ...rest]: LogRow): number {
-  const columns = rest.at(-1) === null ? rest.slice(0, -1) : rest
-  return crc32(payload, crc32(JSON.stringify([number, topic, ...columns])))
+/** The CRC-32 of a row of the log. */
+export function checksumOf(row: LogRow): number {
+  const [number, topic, payload, qos, retain, device, received, properties, expires, own] = row
+  const columns = [number, topic, qos, retain, device, received, properties, expires]
+  // as in older gateways, which had no column for it
+  if (own !== null) columns.push(own)
+  return crc32(payload, crc32(JSON.stringify(columns)))
 }
 
 /** The row without its checksum; null if they do not match, because the disk has damaged one of them. */

@@ -14,5 +14,7 @@ export function toInput(
   if (name !== 'append') return columns as SQLInputValue[]
   const [number, topic, characters, ...rest] = columns as Changes['append']
   const row: LogRow = [number, topic, Buffer.from(characters, 'latin1'), ...rest]
-  return [...row, checksumOf(row), stored]
+  const input: SQLInputValue[] = row
+  input.push(checksumOf(row), stored)
+  return input
 }

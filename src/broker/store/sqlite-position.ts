@@ -66,8 +66,7 @@ export function keepPosition(
   return {
     stored(changes) {
       isBehind = fsync !== 'never'
-      for (const [name, value] of changes)
-        if (name === 'append') stored = Math.max(stored, value as number)
+      for (const change of changes) if (change[0] === 'append') stored = Math.max(stored, change[1])
       if (fsync !== 'always') return
       const now = performance.now()
       if (now >= nextCheck) {
