@@ -123,3 +123,20 @@ test('closing a disk that fails rejects what waits, and ends', async () => {
   await closed
   assert.equal(isClosed(), true)
 })
+
+test('many changes go into several commits, in the order of the calls', async () => {
+  const { disk, next } = createManualDisk()
+  const journal = createGroupCommit(disk)
+  const many = Array.from({ length: 3_000 }, () => one)
+  const first = [journal.append(many), journal.append(many)]
+  journal.later('a', two)
+  const last = journal.append([three])
+  const commit = await next()
+  assert.equal(commit.changes.length, 6_000)
+  commit.done()
+  await Promise.all(first)
+  const another = await next()
+  assert.deepEqual(another.changes, [two, three])
+  another.done()
+  await last
+})
