@@ -13,6 +13,13 @@ const LEAST_GARBAGE = 32 * 1024 * 1024
 /** For V8's own limit. */
 const NO_LIMIT = 0
 
+/**
+ * V8 creates objects directly in the old heap where most earlier ones of the same place in the code have survived, such as those
+ * of the first requests, while many were under way. There they would stay until the next major collection, with all that they
+ * refer to.
+ */
+const CREATES_OLD_OBJECTS = 'allocation-site-pretenuring'
+
 let percent = NO_LIMIT
 
 /**
@@ -38,6 +45,7 @@ export function withFirstFlags(task: () => void): void {
 function limit(wanted: number): void {
   if (wanted === percent) return
   percent = wanted
+  setFlagsFromString(`--${percent === NO_LIMIT ? '' : 'no-'}${CREATES_OLD_OBJECTS}`)
   setFlagsFromString(`--heap-growing-percent=${percent}`)
 }
 

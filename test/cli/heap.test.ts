@@ -38,6 +38,25 @@ const BUFFERS = `
   await turn()
   console.log(majors)`
 
+/**
+ * A program whose first objects all survive, and then no others from the same place in the code. It prints by how many bytes the
+ * old space grew meanwhile.
+ */
+const SURVIVORS = `
+  const { getHeapSpaceStatistics, setFlagsFromString } = await import('node:v8')
+  const { runInNewContext } = await import('node:vm')
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc')
+  const oldBytes = () =>
+    getHeapSpaceStatistics().find((space) => space.space_name === 'old_space').space_used_size
+  const make = (i) => ({ i, list: [i] })
+  const held = []
+  for (let count = 0; count < 200_000; count++) held.push(make(count))
+  collect()
+  const before = oldBytes()
+  for (let count = 0; count < 100_000; count++) held[0] = make(count)
+  console.log(oldBytes() - before)`
+
 /** What a program prints. */
 async function run(program: string, before = ''): Promise<number> {
   const args = ['--input-type=module', '--eval', before + program]
@@ -56,5 +75,10 @@ describe('the heap of a gateway', () => {
   it('is seldom collected for the sake of short-lived Buffers while it is small', async () => {
     const majors = await run(BUFFERS, KEPT_SMALL)
     assert.ok(majors <= 3, `${majors} times`)
+  })
+
+  it('has short-lived objects only in its young part, although others like them lived long', async () => {
+    const grown = await run(SURVIVORS, KEPT_SMALL)
+    assert.ok(grown < 100_000, `${grown} bytes`)
   })
 })
