@@ -1,3 +1,5 @@
+// faster than the global, which is a getter
+import { performance } from 'node:perf_hooks'
 import { type Account, createAccounts } from './accounts.ts'
 import { createRanks } from './ranks.ts'
 
@@ -54,24 +56,28 @@ export function createTurns(
   let isPlanned = false
   // the turn of the event loop in which a device beyond its share last worked at once
   let lastBeyond = loopCount()
-  let working: { readonly account: PieceAccount; readonly until: number } | null = null
+  let working: PieceAccount | null = null
+  /** When the slice of what is being done is over. */
+  let until = 0
 
-  /** Does the work, and returns how many milliseconds it took. */
-  function run(account: PieceAccount, { work, leastMs }: Piece): number {
-    const before = working
-    const started = now()
-    working = { account, until: started + SLICE_MS }
-    let spent = leastMs
+  /** Does the work, which begins at `started`, charges it, and returns when it is done. */
+  function run(account: PieceAccount, work: () => void, leastMs: number, started: number): number {
+    const outer = working
+    const outerUntil = until
+    working = account
+    until = started + SLICE_MS
+    let time = started
     try {
       work()
     } finally {
-      working = before
-      const time = now()
-      spent = Math.max(leastMs, time - started)
+      working = outer
+      until = outerUntil
+      time = now()
+      const spent = Math.max(leastMs, time - started)
       accounts.allow(time, waiting)
       accounts.charge(account, Math.min(spent, MOST_CHARGED_MS))
     }
-    return spent
+    return time
   }
 
   function wait(account: PieceAccount, piece: Piece): void {
@@ -108,8 +114,14 @@ export function createTurns(
   function slice(account: PieceAccount): number {
     const { line } = account
     let spent = 0
+    let started = now()
     try {
-      while (spent < SLICE_MS && line.length > 0) spent += run(account, line.shift() as Piece)
+      while (spent < SLICE_MS && line.length > 0) {
+        const { work, leastMs } = line.shift() as Piece
+        const time = run(account, work, leastMs, started)
+        spent += Math.max(leastMs, time - started)
+        started = time
+      }
     } finally {
       if (line.length > 0) join(account)
       else {
@@ -120,9 +132,9 @@ export function createTurns(
     return spent
   }
 
-  function mayGoAtOnce(account: PieceAccount): boolean {
-    if (working?.account === account || account.isWaiting) return false
-    accounts.allow(now(), waiting)
+  function mayGoAtOnce(account: PieceAccount, time: number): boolean {
+    if (working === account || account.isWaiting) return false
+    accounts.allow(time, waiting)
     const debt = accounts.debtOf(account)
     if (waiting > 0) return debt < LITTLE_MS
     return debt < AT_ONCE_MS || isFirstOfTurn()
@@ -142,15 +154,15 @@ export function createTurns(
   function enter(key: string, work: () => void, leastMs = 0): void {
     if (working === null) accounts.sweep()
     const account = accounts.of(key)
-    const piece = { work, leastMs }
+    const time = now()
     // part of the work that the device does now
-    if (working?.account === account && leastMs === 0 && !isOver()) work()
-    else if (mayGoAtOnce(account)) run(account, piece)
-    else wait(account, piece)
+    if (working === account && leastMs === 0 && time < until) work()
+    else if (mayGoAtOnce(account, time)) run(account, work, leastMs, time)
+    else wait(account, { work, leastMs })
   }
 
   function isOver(): boolean {
-    return working !== null && now() >= working.until
+    return working !== null && now() >= until
   }
 
   return {
