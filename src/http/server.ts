@@ -9,7 +9,7 @@ import type { Trust } from '../identity/trust.ts'
 import type { CutReason } from '../metrics/meter.ts'
 import { expectsContinue } from './continue.ts'
 import { type HttpSettings, headerDeadlines, watchDeadlines } from './deadlines.ts'
-import { noTunnel, requestProblem } from './framing.ts'
+import { MOST_HEADERS, noTunnel, requestProblem } from './framing.ts'
 import type { HttpRequest, HttpResponse } from './http-exchange.ts'
 import { streamOf } from './http2-stream.ts'
 import { leanClasses, nameSession, nameSocket, type Recognise } from './lean-exchange.ts'
@@ -99,6 +99,8 @@ export function createHttpServer(options: ServerOptions, handle: Handle): HttpSe
     // Node replaces the option of this name; `ALPNCallback` would cost each handshake 10 µs
     ALPNProtocols: PROTOCOLS,
     maxRequestsPerSocket: settings.maxRequestsPerConnection,
+    // some versions of Node drop more of them without a word, so there is room for one that shows it
+    maxHeadersCount: MOST_HEADERS + 1,
     // RFC 9110 §7.8: other upgrades, such as h2c, are ignored
     shouldUpgradeCallback: ({ headers }: IncomingMessage) =>
       server.listenerCount('upgrade') > 0 && /\bwebsocket\b/i.test(headers.upgrade ?? ''),

@@ -30,6 +30,13 @@ it('a request is accepted with one host and no doubt about its length', () => {
   assert.deepEqual(accepted, Array(accepted.length).fill(null))
 })
 
+it('a request is refused if it has so many headers that Node may drop some', () => {
+  const others = Array.from({ length: 127 }, (_, n) => [`X-${n}`, ''] as [string, string])
+  assert.equal(problemOf('1.1', ...others, ['Host', 'x']), null)
+  const problem = 'A request may have at most 128 header fields.'
+  assert.equal(problemOf('1.1', ['X', ''], ...others, ['Host', 'x']), problem)
+})
+
 it('a request is refused where a server in between might read it differently', () => {
   const one = 'A request must have only one Host header.'
   const coding = 'The only supported transfer coding is "chunked".'

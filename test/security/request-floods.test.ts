@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import { describe, it } from 'node:test'
 import { http1 } from '../support/clients.ts'
 import { startGateway } from '../support/gateway.ts'
@@ -69,6 +71,35 @@ describe('a device that floods a connection with requests', () => {
     assert.equal(await at.metric(CUT), 1)
     assert.equal(Error.stackTraceLimit, stackTraceLimit)
     assert.equal((await http1(at, await at.pki.issue('other'), whoami)).status, 200)
+  })
+
+  it('with a thousand header fields is refused before they are all read', async () => {
+    await using at = await startGateway({ acl: ACL })
+    const device = await at.pki.issue('device')
+    const fieldsIn: number[] = []
+    const noted = (message: unknown) => {
+      const { request } = message as { readonly request: IncomingMessage }
+      fieldsIn.push(Object.keys(request.headers).length)
+    }
+    subscribe('http.server.request.start', noted)
+    for (const [others, status] of [
+      [126, 200],
+      [127, 431],
+      [1_000, 431],
+    ] as const) {
+      const fields = Array.from({ length: others }, (_, n) => `${n}:\r\n`).join('')
+      const socket = await rawTls(at, device)
+      const end = 'Host: localhost\r\nConnection: close\r\n\r\n'
+      socket.write(`GET /whoami HTTP/1.1\r\n${fields}${end}`)
+      const answer = await untilClosed(socket)
+      assert.match(answer, new RegExp(`^HTTP/1.1 ${status} `))
+      if (status === 431) assert.match(answer, /"headers_too_large"/)
+    }
+    unsubscribe('http.server.request.start', noted)
+    assert.ok(
+      fieldsIn.every((count) => count <= 129),
+      `${fieldsIn}`,
+    )
   })
 
   it('of a few at a time is answered', async () => {
