@@ -5,6 +5,7 @@ import type { Config } from '../config/load.ts'
 import { codeOf } from '../errors.ts'
 import type { HttpRequest, HttpResponse } from './http-exchange.ts'
 import { isGone, streamOf } from './http2-stream.ts'
+import { followSessions, KEEP_ALIVE_MS } from './idle-sessions.ts'
 import { createOpenExchanges, Exchange } from './open-exchanges.ts'
 
 export type HttpSettings = Config['http']
@@ -19,15 +20,6 @@ export interface DeadlineOptions {
   readonly isShared?: boolean
 }
 
-/** An HTTP/2 connection; its bytes do not show whether it is used, because pings are bytes too. */
-interface Connection {
-  streams: number
-  requests: number
-  quietSince: number
-}
-
-/** Idle time of a connection after its first request, of either HTTP version. */
-const KEEP_ALIVE_MS = 72_000
 const SWEEP_MS = 1_000
 /** The time that a late client has to read the refusal before it is cut off. */
 const PARTING_MS = 2_000
@@ -82,7 +74,7 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): Exchan
   const { refuse, onCut, isShared = false } = options
   const { requestTimeoutMs, bytesPerExtraSecond, stallMs } = options.settings
   const open = createOpenExchanges()
-  const connections = new Map<ServerHttp2Session, Connection>()
+  const sessions = followSessions(server, { requestTimeoutMs, onCut })
 
   function begin(request: HttpRequest, response: HttpResponse | Duplex): void {
     // a CONNECT over HTTP/1.1, whose connection ends at once
@@ -145,36 +137,14 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): Exchan
     if (!isShared) streamOf(request)?.session?.close()
   }
 
-  function checkConnection(session: ServerHttp2Session, now: number): void {
-    const { streams, requests, quietSince } = connections.get(session) as Connection
-    if (streams > 0) return
-    const limit = requests === 0 ? requestTimeoutMs : KEEP_ALIVE_MS
-    if (now - quietSince <= limit) return
-    if (requests === 0) onCut('request_timeout')
-    session.destroy()
-  }
-
   function sweep(): void {
     const now = performance.now()
     open.sweep((exchange) => check(exchange, now))
-    for (const session of connections.keys()) checkConnection(session, now)
+    sessions.endIdle(now)
   }
 
   for (const event of ['request', 'checkContinue', 'checkExpectation', 'connect'])
     server.prependListener(event, begin)
-  server.on('session', (session: ServerHttp2Session) => {
-    const connection = { streams: 0, requests: 0, quietSince: performance.now() }
-    connections.set(session, connection)
-    session.once('close', () => connections.delete(session))
-    session.on('stream', (stream) => {
-      connection.streams += 1
-      connection.requests += 1
-      stream.once('close', () => {
-        connection.streams -= 1
-        connection.quietSince = performance.now()
-      })
-    })
-  })
   // Node limits the headers of HTTP/1.1 requests, and Fastify answers those that are late
   server.on('clientError', (error) => {
     if (codeOf(error) === 'ERR_HTTP_REQUEST_TIMEOUT') onCut('request_timeout')
@@ -183,7 +153,7 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): Exchan
   server.once('close', () => clearInterval(sweeper))
 
   return {
-    sessions: () => connections.keys(),
+    sessions: sessions.all,
     unanswered(session) {
       const found: HttpResponse[] = []
       open.each((exchange) => {
