@@ -24,6 +24,7 @@ import { followReadings } from './presence/readings.ts'
 import { createIntake } from './relay/intake.ts'
 import { createTurns } from './turns/turns.ts'
 
+/** A running gateway. */
 export interface Gateway extends AsyncDisposable {
   readonly doors: OpenDoors
   /** Reads the ACL, trust and topics files again. */

@@ -6,6 +6,7 @@ import { type AclRules, ownRules, patternsFor, type RuleSet, textOf, type Who } 
 import { strongestOf } from './table-search.ts'
 import { type TopicBytes, toTopicBytes } from './topic-bytes.ts'
 
+/** Whether an action is allowed, and the line of the ACL file that decides. */
 export interface Verdict {
   readonly allowed: boolean
   /** The line that decided, from 1, and its text; null when no line did. */

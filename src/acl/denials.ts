@@ -3,6 +3,7 @@ import { createLogLimit } from '../log/log-limit.ts'
 import { namedAt } from '../log/named.ts'
 import type { Action } from './rule.ts'
 
+/** An action that the ACL file does not allow. */
 export interface Denial {
   readonly door: string
   /** The user of the ACL. */
@@ -17,6 +18,7 @@ const MOST_LINES = 100
 /** Characters of a topic that the log shows. */
 const LONGEST_TOPIC = 256
 
+/** Reports denials to the log. */
 export interface Denials {
   note(denial: Denial): void
 }

@@ -4,6 +4,7 @@ import { quote } from './quote.ts'
 import { type Action, permits, type Rule } from './rule.ts'
 import { type AclRules, bringsWildcard, ownRules, textOf, type Who } from './rules.ts'
 
+/** A verdict, with its reasons in words. */
 export interface Explanation extends Verdict {
   /** Why, and what would have to change, for the person who wrote the file. */
   readonly sentences: readonly string[]

@@ -2,11 +2,13 @@ import { fillIn, filterOf } from './fill-in.ts'
 import type { Right } from './rule.ts'
 import { type AclRules, ownRules, patternsFor, type Who } from './rules.ts'
 
+/** One right of a client; `topic` is a filter, without `%u` and `%c`. */
 export interface Grant {
   readonly access: Right
   readonly topic: string
 }
 
+/** The rights of a client, as `/whoami` shows them. */
 export interface Grants {
   readonly rules: readonly Grant[]
   /** How many lines more there are, patterns that do not hold for these names among them. */

@@ -1,5 +1,6 @@
 import { HASH, isBlank, LF } from './ascii.ts'
 
+/** A line of an ACL file; `start` and `end` are offsets in bytes. */
 export interface AclLine {
   /** From 1. */
   readonly number: number

@@ -36,6 +36,7 @@ export function* userWarnings(file: Buffer, { line, name, end }: UserLine): Gene
     yield warning('invisible_character', `${shown} contains invisible characters`)
 }
 
+/** A warning if the `user` line names nobody who is known; none if `known` is null. */
 export function* unknownWarnings(
   file: Buffer,
   { line, name, end }: UserLine,

@@ -13,6 +13,7 @@ export interface Question {
   readonly expect: boolean | null
 }
 
+/** A line of questions as it was read, or what is wrong with it. */
 export type ParsedQuestion =
   | { readonly ok: true; readonly question: Question }
   | { readonly ok: false; readonly error: string }

@@ -14,6 +14,7 @@ export interface UserLine {
   readonly end: number
 }
 
+/** A `topic` or `pattern` line. */
 export interface RuleLine {
   readonly kind: 'topic' | 'pattern'
   readonly rule: Rule

@@ -7,6 +7,7 @@ export interface TopicBytes {
   readonly ends: readonly number[]
 }
 
+/** Finds the levels of a topic once, for all rules that are compared with it. */
 export function toTopicBytes(topic: string): TopicBytes {
   const bytes = Buffer.from(topic)
   const ends: number[] = []
@@ -29,6 +30,7 @@ export interface NameInTopic {
   places: Uint8Array | null
 }
 
+/** A WoTT ID or client id, for the patterns that contain `%u` or `%c`. */
 export function toNameInTopic(name: string): NameInTopic {
   const bytes = Buffer.from(name)
   return { bytes, length: bytes.length, slashes: name.split('/').length - 1, places: null }

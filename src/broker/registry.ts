@@ -7,6 +7,7 @@ import type { ClientLink, EndReason, Session, Will } from './session.ts'
 import type { Store } from './store/store.ts'
 import { createWillPublishing, type PublishWill } from './will-publishing.ts'
 
+/** What a CONNECT asks of the broker. */
 export interface OpenRequest {
   /** `DEVICE/CLIENT_ID`. */
   readonly client: string
@@ -18,12 +19,14 @@ export interface OpenRequest {
   readonly link: ClientLink
 }
 
+/** The session that a CONNECT has got. */
 export interface OpenedSession {
   readonly session: Session
   /** Whether the session existed before [MQTT-3.2.2-2]. */
   readonly isPresent: boolean
 }
 
+/** How a connection has ended. */
 export interface CloseRequest {
   readonly sendsWill: boolean
   /** Replaces the session's expiry, in seconds; null leaves it unchanged. */

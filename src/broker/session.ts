@@ -22,6 +22,7 @@ export interface SubscriptionOptions {
   readonly identifier: number
 }
 
+/** A filter that a session has subscribed to. */
 export interface Subscription extends SubscriptionOptions {
   readonly session: Session
   /** The name that the client gave: the filter, or `$share/GROUP/FILTER`. */

@@ -71,6 +71,7 @@ interface Account {
 /** Looking for accounts to forget takes time in proportion to their number, so it waits until that has doubled. */
 const SWEEP_FROM = 1000
 
+/** `onRefused` is called for each request of memory that is refused. */
 export function createLedger(
   limits: LedgerLimits,
   onRefused: (owner: string, kind: Kind) => void = () => {},

@@ -1,3 +1,4 @@
+/** Limits how much each key may do per second. */
 export interface RateLimit {
   /**
    * Takes `cost`, by default 1, from the allowance of `key`. Returns 0 if there was some left, otherwise the seconds until

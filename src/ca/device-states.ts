@@ -45,6 +45,7 @@ export async function devicesIn(layout: Layout, now: number): Promise<Device[]> 
   })
 }
 
+/** The state of an issued certificate at `now`, in milliseconds since the Unix epoch. */
 export function deviceStateOf(
   entry: IssuedEntry,
   authorities: AuthoritiesInForce,

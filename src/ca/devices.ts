@@ -22,6 +22,7 @@ export interface DeviceCertificateOptions {
   readonly now?: number
 }
 
+/** What `revokeDevice` has revoked. */
 export interface Revocation {
   /** WoTT ID. */
   readonly id: string

@@ -10,6 +10,7 @@ export function fingerprintsOf(pem: string): {
   return { fingerprint: sha256(raw), key: sha256(spki) }
 }
 
+/** Lower-case hexadecimal. */
 export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
 }

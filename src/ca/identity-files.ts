@@ -15,6 +15,7 @@ export interface IdentityFiles {
   readonly combined: string
 }
 
+/** The paths of the files of an identity in `directory`. */
 export function identityFiles(directory: string): IdentityFiles {
   return {
     directory,
@@ -30,6 +31,7 @@ interface Pair {
   readonly key: string
 }
 
+/** The contents and modes of all files of an identity; the texts are PEM. */
 export function identityContents(files: IdentityFiles, authority: string, pair: Pair): NewFile[] {
   return [
     { path: files.ca, text: authority, mode: PUBLIC_FILE },

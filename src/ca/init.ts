@@ -21,6 +21,7 @@ export interface InitOptions {
   readonly now?: number
 }
 
+/** What `initDirectory` has made. */
 export interface Initialised {
   readonly layout: Layout
   /** The files and directories that were created. */

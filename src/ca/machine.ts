@@ -12,6 +12,7 @@ export interface Machine {
 
 type NetworkInterfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>
 
+/** Reads the names and addresses of this machine. */
 export function thisMachine(interfaces: NetworkInterfaces = networkInterfaces()): Machine {
   const hostName = hostname()
   const [label = hostName] = hostName.split('.')

@@ -19,10 +19,12 @@ export const DEVICE_DAYS = 365
 // the longest validity that Apple's systems accept for a server
 const GATEWAY_DAYS = 825
 
+/** The identity of the gateway itself. */
 export function gatewayIdentity(layout: Layout): OwnIdentity {
   return { id: GATEWAY_ID, files: layout.certs, days: GATEWAY_DAYS }
 }
 
+/** The identities of the devices that `init` makes. */
 export function sampleIdentities(layout: Layout): OwnIdentity[] {
   return SAMPLE_DEVICES.map((name) => ({
     id: toDeviceId(name),

@@ -9,6 +9,7 @@ import { gatewayIdentity, type OwnIdentity, sampleIdentities } from './own-ident
 import { namesOf, readOwn } from './read-certificate.ts'
 import { DAY_MS } from './validity.ts'
 
+/** An identity that has a new certificate. */
 export interface Renewed {
   /** WoTT ID. */
   readonly id: string

@@ -28,6 +28,7 @@ export interface LeftBehind {
   readonly why: 'unmoved' | 'unconfirmed'
 }
 
+/** A CA in use. */
 export interface AuthorityStatus {
   /** CN of its subject. */
   readonly name: string
@@ -41,6 +42,7 @@ export interface AuthorityStatus {
   readonly devices: number
 }
 
+/** The CAs in use, and the devices that keep a replacement from being finished. */
 export interface CaStatus {
   readonly authorities: readonly AuthorityStatus[]
   /** Empty while no CA is being replaced. */
@@ -103,6 +105,7 @@ export async function finishRotation(
   })
 }
 
+/** What `wott-gateway ca status` prints. */
 export async function caStatus(directory: string, now = Date.now()): Promise<CaStatus> {
   const layout = openLayout(directory)
   const issued = await readIssued(layout)

@@ -28,6 +28,7 @@ import { CLOCK_SKEW_MS } from './validity.ts'
 
 // The operations that need the certificate library; others import this file only when they have to sign.
 
+/** The identity to issue; `days` is how long its certificate is valid. */
 export interface NewIdentity {
   readonly id: string
   readonly via: Via
@@ -36,6 +37,7 @@ export interface NewIdentity {
   readonly days: number
 }
 
+/** Makes a CA with an empty revocation list and an empty ledger. `now`: milliseconds since the Unix epoch. */
 export async function makeAuthorityDirectory(layout: Layout, now: number): Promise<void> {
   const { directory, certificate, key, crl, ledger } = layout.authority
   const authority = await createAuthority({ notBefore: now - CLOCK_SKEW_MS })

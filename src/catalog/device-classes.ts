@@ -34,6 +34,7 @@ const CLASS_OF_UNIT: ReadonlyMap<string, string> = new Map(
   }).flatMap(([name, units]) => units.map((unit) => [unit, name] as const)),
 )
 
+/** Home Assistant's device class that goes with a unit; null for none. */
 export function deviceClassOf(unit: string | null): string | null {
   return unit === null ? null : (CLASS_OF_UNIT.get(unit) ?? null)
 }

@@ -11,6 +11,7 @@ export interface TopicsError {
   readonly message: string
 }
 
+/** A topics file as it was read, or all that is wrong with it. */
 export type ParsedTopics =
   | { readonly ok: true; readonly entries: readonly TopicEntry[] }
   | { readonly ok: false; readonly errors: readonly TopicsError[] }

@@ -14,6 +14,7 @@ export interface Setting<N extends string = string, T = unknown> {
 /** The value of another setting. */
 export type Lookup = <T>(name: string) => T
 
+/** A setting. `fallback` is its default, as text; undefined for none. `help` is one sentence. */
 export function setting<const N extends string, T>(
   name: N,
   parse: Parse<T>,
@@ -67,6 +68,7 @@ export interface Section<G = SettingGroup> {
   readonly settings: G
 }
 
+/** Settings that are explained together. */
 export function section<const G extends SettingGroup>(
   title: string,
   page: string,

@@ -15,6 +15,7 @@ import { codeOf, messageOf, UsageError } from '../errors.ts'
 export const PRIVATE_FILE = 0o600
 export const PUBLIC_FILE = 0o644
 
+/** A file to write, with its permissions. */
 export interface NewFile {
   readonly path: string
   readonly text: string | Uint8Array

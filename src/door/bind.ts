@@ -136,6 +136,7 @@ function explain(code: string | undefined, error: unknown, door: Door): string {
   return messageOf(error)
 }
 
+/** `HOST:PORT`, with an IPv6 address in brackets. */
 export function addressText(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }

@@ -69,6 +69,7 @@ export function withInvite(book: EnrolBook, invite: DeviceInvite): EnrolBook {
   return { ...book, invites: [...book.invites, invite] }
 }
 
+/** The book in which this key has used the invite. */
 export function withSpent(
   book: EnrolBook,
   invite: DeviceInvite,

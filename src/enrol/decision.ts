@@ -39,6 +39,7 @@ export const REFUSAL_REASONS = [
 
 export type RefusalReason = (typeof REFUSAL_REASONS)[number]
 
+/** A request for a certificate that is refused. */
 export interface EnrolRefusal {
   readonly kind: 'refuse'
   readonly reason: RefusalReason
@@ -82,6 +83,7 @@ export interface EnrolState {
   readonly acceptsUninvited: boolean
 }
 
+/** A request for a certificate. */
 export interface EnrolRequest {
   readonly credential: Credential
   readonly csr: Csr

@@ -9,6 +9,7 @@ export interface ShownCertificate {
   readonly serial: string
 }
 
+/** Reads a certificate in PEM. */
 export function shownBy(certificate: string): ShownCertificate {
   const { raw, serialNumber } = new X509Certificate(certificate)
   return { fingerprint: sha256(raw), serial: serialNumber }

@@ -8,6 +8,7 @@ import { changeEnrolBook, hasActiveDevice, requireSpelling } from './operator.ts
 
 /** What an operator can do about keys without an invite. Every function rejects with `UsageError` for errors that the operator can fix. */
 
+/** A key that waits for approval. */
 export interface ListedKey extends WaitingKey {
   /** Whether an active device has the name that it asks for. */
   readonly isTaken: boolean
@@ -24,6 +25,7 @@ export async function listWaiting(directory: string, now = Date.now()): Promise<
     .map((one) => ({ ...one, isTaken: one.wanted !== null && taken.has(one.wanted) }))
 }
 
+/** What an operator decides besides the key. */
 export interface Approval {
   /** By default the name that the key asks for. */
   readonly name?: string | undefined

@@ -10,6 +10,7 @@ export interface Peer {
   readonly objection: Objection | null
 }
 
+/** What a certificate is checked against; `now` in milliseconds since the Unix epoch. */
 export interface IdentityRules {
   /** What a WoTT ID looks like. */
   readonly pattern: { readonly source: string; test(name: string): boolean }

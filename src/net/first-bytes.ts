@@ -9,6 +9,7 @@ export interface Unfinished {
   readonly bytes: number
 }
 
+/** How the first bytes of connections are read. */
 export interface FirstBytes<T> {
   readonly decide: Decide<T>
   /** Milliseconds that these bytes may take. */

@@ -18,6 +18,7 @@ export interface HeardTopic {
   isNumber: boolean
 }
 
+/** How many topics are watched, of all devices and of one. */
 export interface HeardBounds {
   readonly topics: number
   readonly topicsPerDevice: number

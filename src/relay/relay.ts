@@ -50,6 +50,7 @@ export type Charged = Pick<Reading, 'topic' | 'payload' | 'properties'>
 /** Null for a reading that was published, otherwise why not. */
 export type Outcome = GatewayError | null
 
+/** The one entrance for messages, whatever protocol they came in. */
 export interface Relay {
   /**
    * The outcome once the broker has taken the reading, or for QoS 1 and 2 once it is stored. Not a promise where nothing has to

@@ -1,6 +1,7 @@
 import { hasWildcard } from './topic.ts'
 import { createTopicTrie, type TopicTrie } from './trie.ts'
 
+/** How much a memo remembers. */
 export interface MemoBounds {
   readonly topics: number
   /** Characters of all the topics together, and what `weigh` says of each answer. */

@@ -51,6 +51,7 @@ export function timeIn(properties: MessageProperties | null): number | null {
   return found ? parseTime(found[1]) : null
 }
 
+/** Whether a measured time is near enough to its arrival; both in milliseconds since the Unix epoch. */
 export function isWithin(
   time: number,
   received: number,

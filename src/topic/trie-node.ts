@@ -6,12 +6,14 @@ export interface Node<T> {
   value: T | undefined
 }
 
+/** The levels in `rest`. */
 export function levelsOf({ rest }: Node<unknown>): readonly string[] {
   return rest === undefined ? NONE : rest.split('/')
 }
 
 const NONE: readonly string[] = []
 
+/** Levels as a text for `rest`. */
 export function join(levels: readonly string[]): string | undefined {
   return levels.length === 0 ? undefined : levels.join('/')
 }

@@ -8,6 +8,7 @@ export interface Pace {
   turn(): Promise<void>
 }
 
+/** `stepsEachTurn`: the steps of all walks together in one turn of the event loop. */
 export function createPace(stepsEachTurn: number): Pace {
   let left = stepsEachTurn
   let waiting: Promise<void> | undefined

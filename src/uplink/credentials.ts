@@ -12,6 +12,7 @@ export interface Credentials {
   readonly key?: string
 }
 
+/** Called before each connection. Rejects if a file cannot be read. */
 export type ReadCredentials = () => Promise<Credentials>
 
 /** The files with the credentials; they may change at any time. */

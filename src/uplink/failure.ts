@@ -14,6 +14,7 @@ export class ConnectFailure extends Error {
   }
 }
 
+/** `at`: the address of the broker. */
 export function closedEarly(at: string): ConnectFailure {
   return new ConnectFailure(
     'closed',

@@ -14,6 +14,7 @@ export interface UplinkMessage {
   readonly sender?: string | null
 }
 
+/** A filter to subscribe to at the broker. */
 export interface UplinkSubscription {
   readonly filter: string
   readonly qos: 0 | 1

@@ -18,6 +18,7 @@ export interface UplinkTerms {
 /** Leaves packet identifiers for SUBSCRIBE and UNSUBSCRIBE. */
 const MOST_UNACKNOWLEDGED = 65_000
 
+/** Reads a CONNACK, with the defaults of MQTT for what it does not say. */
 export function toUplinkTerms(
   protocol: 4 | 5,
   { sessionPresent, properties = {} }: IConnackPacket,

@@ -8,6 +8,7 @@ export interface Book {
   readonly views: readonly View[]
 }
 
+/** An invite that nobody has used yet. Times are in milliseconds since the Unix epoch. */
 export interface ViewerInvite {
   /** The ACL user that the viewer becomes. */
   readonly name: string
@@ -19,6 +20,7 @@ export interface ViewerInvite {
   readonly lasts: number
 }
 
+/** A session of a viewer. Times are in milliseconds since the Unix epoch. */
 export interface ViewerSession {
   /** Names the session, and is not a secret. */
   readonly id: string
@@ -95,6 +97,7 @@ export function revokeViewer(book: Book, who: string): Book {
 // what a `user` line of the ACL file can hold, without characters that are special in a log or a page
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,252}$/
 
+/** Whether somebody can be invited by this name. */
 export function isViewerName(name: string): boolean {
   return NAME.test(name)
 }
@@ -116,6 +119,7 @@ export function parseBook(text: string): Book {
   return { invites, sessions: open, views }
 }
 
+/** The text of the viewers file. */
 export function formatBook(book: Book): string {
   return `${JSON.stringify(book, null, 2)}\n`
 }

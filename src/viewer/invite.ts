@@ -26,6 +26,7 @@ export async function inviteViewer(
   return code
 }
 
+/** SHA-256 in base64url, of a code or a token. */
 export function hashOf(code: string): string {
   return createHash('sha256').update(code).digest('base64url')
 }

@@ -19,6 +19,7 @@ export interface OpenSession extends ViewerSession {
   readonly ended: AbortSignal
 }
 
+/** The people who may log in, and who is logged in. */
 export interface Viewers {
   /** Trades a one-time code for a session and its token. */
   trade(code: string): Promise<{ session: OpenSession; token: string } | GatewayError>

@@ -47,6 +47,7 @@ export interface Certificate {
   x509(): X509Certificate
 }
 
+/** Bits of the key usage extension (RFC 5280 §4.2.1.3), as in its first byte. */
 export const KEY_USAGE = {
   digitalSignature: 0x80,
   keyAgreement: 0x08,
@@ -72,6 +73,7 @@ export function readCertificate(der: Buffer): Certificate {
   return toCertificate(new X509Certificate(der))
 }
 
+/** As `readCertificate`, for a certificate that Node has parsed already. */
 export function toCertificate(parsed: X509Certificate): Certificate {
   const der = parsed.raw
   const [whole] = elements(der)

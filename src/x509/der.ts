@@ -62,6 +62,7 @@ export function sequence(element: Element | undefined): Element[] {
   return elements(element.content)
 }
 
+/** Whether it is a UTCTime or a GeneralizedTime. */
 export function isTime(element: Element | undefined): boolean {
   return element?.tag === UTC_TIME || element?.tag === GENERALIZED_TIME
 }

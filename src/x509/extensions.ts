@@ -9,6 +9,7 @@ import {
   sequence,
 } from './der.ts'
 
+/** An extension of a certificate or a revocation list. */
 export interface Extension {
   readonly critical: boolean
   /** The content of its OCTET STRING. */

@@ -16,10 +16,12 @@ export interface Objection {
   readonly authority?: Certificate
 }
 
+/** The path of a valid certificate, and until when it is valid; or why it is not. */
 export type PathVerdict =
   | { readonly objection: null; readonly until: number; readonly path: readonly Certificate[] }
   | { readonly objection: Objection }
 
+/** The CAs and revocation lists in use. */
 export interface PathRules {
   readonly authorities: Authorities
   /** Null where nothing is revoked. */
@@ -53,6 +55,7 @@ export const SELF_SIGNED = 'DEPTH_ZERO_SELF_SIGNED_CERT'
 const NO_LIST = 'UNABLE_TO_GET_CRL'
 const NO_ISSUER = 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'
 
+/** Whether issuer and subject are the same. */
 export function isSelfIssued({ subject, issuer }: Certificate): boolean {
   return subject === issuer
 }

@@ -8,6 +8,7 @@ export type RevocationState =
   | { readonly state: 'good' | 'unlisted'; readonly until: number }
   | { readonly state: 'revoked' | 'CRL_HAS_EXPIRED' | 'CRL_NOT_YET_VALID' | 'UNABLE_TO_GET_CRL' }
 
+/** The revocation lists in use. */
 export interface Revocations {
   readonly lists: readonly RevocationList[]
   /** Whether `issuer` has signed one of them. */

@@ -9,6 +9,7 @@ export type Bundles = ReturnType<typeof createBundles>
 /** How each copy is sent, and its bytes. */
 export type CopyTerms = Pick<Bundle, 'qos' | 'retain' | 'identifiers' | 'bytes'>
 
+/** Stores the copies of a message for many sessions as one bundle, and forgets it with its last copy. */
 export function createBundles({ journal, ids, now }: StoreContext, messages: SharedMessages) {
   // by a checksum over the ids of their sessions
   const known = new Map<number, Audience>()
@@ -89,6 +90,7 @@ export function createBundles({ journal, ids, now }: StoreContext, messages: Sha
   }
 }
 
+/** Sessions that get the same bundles; one that is undefined no longer exists. */
 export function createAudience(
   id: number,
   sessions: readonly (QueuedSession | undefined)[],

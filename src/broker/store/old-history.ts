@@ -29,6 +29,7 @@ export interface OldNumbering {
 const FORMAT = 1
 const CHUNK_BYTES = 1024 * 1024
 
+/** The path of the file in which gateways before the log kept the history. */
 export function oldHistoryFile(directory: string): string {
   return join(directory, 'history.ndjson')
 }

@@ -20,6 +20,7 @@ export interface Position {
   readonly wal: WalEnd | null
 }
 
+/** The file of the position, open for writing. All functions throw the errors of the disk, except `flushLater`. */
 export interface PositionFile {
   write(position: Position): void
   /** Flushes the file; nobody waits for it. */

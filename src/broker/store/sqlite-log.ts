@@ -128,6 +128,7 @@ export function createLogSplitter(db: DatabaseSync): (time: number) => LogSplit 
   }
 }
 
+/** Prepares a statement whose rows are arrays, in the order of their columns. */
 export function prepare(db: DatabaseSync, sql: string): StatementSync {
   const statement = db.prepare(sql)
   statement.setReturnArrays(true)

@@ -24,6 +24,7 @@ export interface Ids {
   skipPast(id: number): void
 }
 
+/** Starts at 1, until `skipPast` is told what the store has. */
 export function createIds(): Ids {
   let last = 0
   return {

@@ -6,6 +6,7 @@ import type { Change } from './changes.ts'
 /** The subscription in a SUBSCRIBE; `name` is the filter, with `$share/GROUP/` if it is shared. */
 export type RequestedSubscription = SubscriptionOptions & { readonly name: string }
 
+/** The subscription of a session, with the group and the filter that are in its name. */
 export function toSubscription(session: Session, requested: RequestedSubscription): Subscription {
   const { name, qos, noLocal, retainAsPublished, identifier } = requested
   const { share, filter } = parseShared(name) ?? { share: null, filter: name }

@@ -13,6 +13,7 @@ export interface ConfLine {
   readonly file: string
 }
 
+/** The lines of a file, and which files could not be read. */
 export interface ReadLines {
   readonly lines: readonly ConfLine[]
   readonly problems: readonly string[]

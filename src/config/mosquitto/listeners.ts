@@ -9,6 +9,7 @@ export interface MosquittoListener {
   readonly lines: Map<string, ConfLine>
 }
 
+/** Takes the settings of a mosquitto.conf, with warnings and errors at `FILE:LINE`. */
 export interface SettingsSink {
   set(setting: SettingName, text: string, line: Pick<ConfLine, 'at' | 'name'>): void
   warn(at: string, text: string): void

@@ -204,6 +204,7 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   websockets_log_level: warning('WOTT_LOG_LEVEL applies to everything'),
 }
 
+/** What becomes of an option of a mosquitto.conf; undefined if Mosquitto does not know it. */
 export function optionOf(name: string): Option | undefined {
   // an option of Mosquitto 2.1
   if (name === 'global_plugin' || /^(auth|plugin)_opt_/.test(name)) return PLUGIN

@@ -21,6 +21,7 @@ export interface MosquittoSettings {
   readonly complete: boolean
 }
 
+/** A value, and the line that it is from. */
 export interface Sourced {
   readonly text: string
   /** `FILE:LINE option` */

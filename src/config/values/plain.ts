@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { type Parse, parse } from './parse.ts'
 
+/** A whole number. */
 export function integer(min: number, max: number): Parse<number> {
   return wholeNumber(min, max, 1)
 }
@@ -45,6 +46,7 @@ function bytesText(value: number): string {
 /** The longest list of choices in a line of `--help`. */
 const LONGEST_FORM = 32
 
+/** One of these words. */
 export function choice<const T extends string>(...allowed: readonly T[]): Parse<T> {
   const form = allowed.join('|')
   return parse(
