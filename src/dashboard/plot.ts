@@ -116,7 +116,7 @@ export function createPlot(element: HTMLElement, { onMark, onReset }: PlotOption
       latest += 1
       const mine = latest
       const UPlot = await loadUPlot()
-      if (mine !== latest) return edges
+      if (UPlot === null || mine !== latest) return edges
       const data = UPlot.join(lines.map(({ points }) => points as unknown as uPlot.AlignedData))
       const labels = lines.map(({ label }) => label)
       const isSame =
@@ -155,18 +155,21 @@ function colorOf(element: HTMLElement, variable: string): string {
   return color
 }
 
-let loading: Promise<typeof uPlot> | undefined
+let loading: Promise<typeof uPlot | null> | undefined
 
-/** Loads uPlot when the first chart is opened. */
-function loadUPlot(): Promise<typeof uPlot> {
-  loading ??= new Promise((resolve, reject) => {
+/** Loads uPlot when the first chart is opened; null if that fails, and then the next call tries again. */
+function loadUPlot(): Promise<typeof uPlot | null> {
+  loading ??= new Promise((resolve) => {
     const style = document.createElement('link')
     style.rel = 'stylesheet'
     style.href = '/assets/uplot.css'
     const script = document.createElement('script')
     script.src = '/assets/uplot.js'
     script.onload = () => resolve((globalThis as unknown as { uPlot: typeof uPlot }).uPlot)
-    script.onerror = reject
+    script.onerror = () => {
+      loading = undefined
+      resolve(null)
+    }
     document.head.append(style, script)
   })
   return loading

@@ -218,6 +218,18 @@ describe('a chart', () => {
     assert.equal(await page.locator('#summaries td:last-child').textContent(), '280')
   })
 
+  it('is drawn with the next message if its library could not be loaded', async () => {
+    await publish('retry', '1')
+    await using page = await open('')
+    await page.route('**/assets/uplot.js', (route) => route.abort())
+    await page.locator('.card', { hasText: 'retry' }).click()
+    await ready(page)
+    assert.equal(await page.locator('#plot canvas').count(), 0)
+    await page.unroute('**/assets/uplot.js')
+    await publish('retry', '2')
+    await page.locator('#plot canvas').waitFor()
+  })
+
   it('offers its messages as CSV', async () => {
     await using page = await open('?topic=hall/climate&range=3600')
     await ready(page)
