@@ -29,8 +29,9 @@ export const REQUESTS = {
     detail: 'The request did not arrive in time.',
   },
   headers_too_large: {
-    means: 'the request line and headers are too large',
-    remedy: 'shorten them',
+    means:
+      'the request line and headers are too large, or the request has more than 128 header fields',
+    remedy: 'shorten them, or send fewer',
     detail: 'The request line and headers are too large.',
   },
 } satisfies Record<string, Described>
