@@ -32,21 +32,22 @@ export function createAccess(source: Source, who: Who): Access {
 class RememberedAccess implements Access {
   readonly who: Who
   readonly #source: Source
-  readonly #publish: Verdicts
-  readonly #receive: Verdicts
+  // made when they are asked for: most clients only publish or only receive
+  #publish: Verdicts | null = null
+  #receive: Verdicts | null = null
 
   constructor(source: Source, who: Who) {
     this.who = who
     this.#source = source
-    this.#publish = new Verdicts(source, who, 'publish')
-    this.#receive = new Verdicts(source, who, 'receive')
   }
 
   mayPublish(topic: string): boolean {
+    this.#publish ??= new Verdicts(this.#source, this.who, 'publish')
     return this.#publish.of(topic)
   }
 
   mayReceive(topic: string): boolean {
+    this.#receive ??= new Verdicts(this.#source, this.who, 'receive')
     return this.#receive.of(topic)
   }
 
@@ -64,8 +65,7 @@ class Verdicts {
   readonly #source: Source
   readonly #who: Who
   readonly #action: Action
-  // made when it is asked for: most clients only publish or only receive
-  #memo: TopicMemo<boolean> | null = null
+  readonly #memo: TopicMemo<boolean>
   // and not the rules: one idle connection would keep a whole old file in memory
   #edition: AclRules['edition']
   // one event is asked about for thousands of clients: comparing with the last topic is faster than looking into each one's memo
@@ -77,17 +77,17 @@ class Verdicts {
     this.#who = who
     this.#action = action
     this.#edition = source.current.edition
+    this.#memo = createTopicMemo((asked) => this.#find(asked), REMEMBERED)
   }
 
   of(topic: string): boolean {
     const { edition } = this.#source.current
     if (edition !== this.#edition) {
       this.#edition = edition
-      this.#memo?.forget()
+      this.#memo.forget()
       this.#lastTopic = null
     }
     if (topic !== this.#lastTopic) {
-      this.#memo ??= createTopicMemo((asked) => this.#find(asked), REMEMBERED)
       this.#lastVerdict = this.#memo.of(topic)
       this.#lastTopic = topic
     }
