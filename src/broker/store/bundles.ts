@@ -1,6 +1,12 @@
 import { createBundleList } from './bundle-list.ts'
 import type { Change } from './changes.ts'
-import type { Audience, Bundle, QueuedSession, QueueEntry } from './queue-types.ts'
+import {
+  type Audience,
+  type Bundle,
+  NO_AUDIENCES,
+  type QueuedSession,
+  type QueueEntry,
+} from './queue-types.ts'
 import type { SharedMessage, SharedMessages } from './shared-messages.ts'
 import type { StoreContext } from './store-context.ts'
 
@@ -60,7 +66,7 @@ export function createBundles({ journal, ids, now }: StoreContext, messages: Sha
     audience.live += 1
     if (inUse.has(audience)) return
     inUse.add(audience)
-    for (const session of audience.sessions) session?.away.audiences.add(audience)
+    for (const session of audience.sessions) if (session) join(session, audience)
   }
 
   /** Removes copies; the last one also removes the row. */
@@ -109,6 +115,11 @@ export function createAudience(
       return places.get(session) ?? -1
     },
   }
+}
+
+function join({ away }: QueuedSession, audience: Audience): void {
+  if (away.audiences === NO_AUDIENCES) away.audiences = new Set()
+  away.audiences.add(audience)
 }
 
 /** The changes that store a new bundle. */

@@ -130,10 +130,13 @@ export interface Audience {
 
 /** The copies in bundles for a session that is away. */
 export interface Away {
-  /** The audiences whose bundles have copies for it. */
-  readonly audiences: Set<Audience>
+  /** The audiences whose bundles have copies for it. `NO_AUDIENCES` until there is one. */
+  audiences: Set<Audience>
   /** No copy in bundles up to this one waits any more: each was dropped, or is in the queue. */
   takenUpTo: number
   /** All copies in bundles before this one are gone, except those with rows of their own. */
   floor: number
 }
+
+/** What all sessions that never missed a message share: there are tens of thousands. */
+export const NO_AUDIENCES: Away['audiences'] = new Set()

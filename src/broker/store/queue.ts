@@ -9,6 +9,7 @@ export function createQueue(share: { bytes: number }): Queue {
 }
 
 // what an empty queue holds: there are tens of thousands, and most wait for nothing
+const NONE_WAITING: Fifo<QueueEntry> = createFifo()
 const NONE_RESERVED = new Set<QueueEntry>()
 const NONE_SENT = new Map<number, QueueEntry>()
 
@@ -16,12 +17,12 @@ const NONE_SENT = new Map<number, QueueEntry>()
 class SessionQueue implements Queue {
   readonly #share: { bytes: number }
   #reserved = NONE_RESERVED
-  #unsent: Fifo<QueueEntry> = createFifo()
+  #unsent = NONE_WAITING
   /** Copies in bundles. */
   #waiting = 0
   #sent = NONE_SENT
   /** Sent on an earlier connection, but not yet on this one. */
-  #repeats: Fifo<QueueEntry> = createFifo()
+  #repeats = NONE_WAITING
   #bytes = 0
   #lastPacketId = 0
   /** No unsent message expires before this time. */
@@ -86,6 +87,7 @@ class SessionQueue implements Queue {
   admit(entry: QueueEntry): void {
     if (!this.#reserved.delete(entry) && entry.message) this.#grow(entry.bytes)
     if (entry.packetId === 0) {
+      if (this.#unsent === NONE_WAITING) this.#unsent = createFifo()
       this.#unsent.add(entry)
       this.#soonest = Math.min(this.#soonest, expiryOf(entry))
     } else this.#addSent(entry)
@@ -109,7 +111,7 @@ class SessionQueue implements Queue {
   }
 
   rewind(): void {
-    this.#repeats = createFifo(this.#sent.values())
+    this.#repeats = this.#sent.size === 0 ? NONE_WAITING : createFifo(this.#sent.values())
   }
 
   next(): QueueEntry | undefined {

@@ -4,7 +4,7 @@ import { COMMANDS_CLIENT_ID, type DeviceTotals, NO_ARRIVALS, type Session } from
 import { createAllTotals } from './all-totals.ts'
 import { deviceOf } from './device-totals.ts'
 import { createQueue } from './queue.ts'
-import type { Away } from './queue-types.ts'
+import { type Away, NO_AUDIENCES } from './queue-types.ts'
 import { createSessionSubscriptions } from './session-subscriptions.ts'
 import type { StoreContext } from './store-context.ts'
 import { restoredSubscription } from './subscription.ts'
@@ -143,7 +143,7 @@ function toSession(
     totals,
     link: null,
     lastSeen,
-    away: { audiences: new Set(), takenUpTo: floor - 1, floor },
+    away: { audiences: NO_AUDIENCES, takenUpTo: floor - 1, floor },
     isClosed: false,
   }
 }
