@@ -171,7 +171,7 @@ function startModule(
 
 /**
  * Starts a server that logs its addresses as the gateway does: `{"door":"mqtt","address":"HOST:PORT"}`, `device` last. All use
- * the memory allocator of the image.
+ * the memory allocator of the image, with its settings.
  */
 async function startNode(
   name: string,
@@ -182,7 +182,7 @@ async function startNode(
   const probing = probe ? ['--import', probe.href] : []
   const child = spawnOn(process.execPath, [...profiling, ...probing, ...args], {
     core: SERVER_CORE,
-    env: { LD_PRELOAD: 'libjemalloc.so.2', ...env },
+    env: { LD_PRELOAD: 'libjemalloc.so.2', MALLOC_CONF: 'dirty_decay_ms:0', ...env },
     stdio: ['ignore', 'pipe', 'inherit', ...(probe ? (['ipc'] as const) : [])],
   })
   if (!child.stdout) throw new Error('no standard output')
