@@ -11,7 +11,10 @@ import { type Proof, type RefusedCertificate, stillHolds, unreadable } from './v
 const answer = Symbol('identity')
 const objection = Symbol('objection')
 const farewell = Symbol('farewell')
-type Farewell = (what: string) => void
+/** Somebody who tells the client why its connection ends; `what` has happened ("has expired or is revoked"). */
+interface Farewell {
+  dismiss(what: string): void
+}
 type NamedSocket = {
   [answer]?: Identity | GatewayError
   [objection]?: string
@@ -38,11 +41,10 @@ export function objectionTo(socket: object): string | undefined {
 }
 
 /**
- * Calls `say` before the connection is ended because its certificate no longer holds, with what has happened ("has
- * expired or is revoked"). It has a second to tell the client.
+ * Calls `dismiss` before the connection is ended because its certificate no longer holds. It has a second to tell the client.
  */
-export function beforeDismissal(socket: object, say: Farewell): void {
-  ;(socket as NamedSocket)[farewell] = say
+export function beforeDismissal(socket: object, by: Farewell): void {
+  ;(socket as NamedSocket)[farewell] = by
 }
 
 /** What has happened to a certificate, to follow "your certificate". */
@@ -155,13 +157,13 @@ export function createDeviceConnections(options: DeviceConnectionsOptions): Devi
   ): void {
     const reason = found?.reason ?? error.code
     options.onDismissed?.(toConnection(socket, one), reason)
-    const say = (socket as NamedSocket)[farewell]
-    if (!say) {
+    const by = (socket as NamedSocket)[farewell]
+    if (!by) {
       socket.destroy()
       return
     }
     live.delete(socket)
-    say(toFarewell(OUTLIVED.has(reason)))
+    by.dismiss(toFarewell(OUTLIVED.has(reason)))
     setTimeout(() => socket.destroy(), PARTING_MS).unref()
   }
 

@@ -12,12 +12,13 @@ import type { CutReason, Meter } from '../metrics/meter.ts'
 import type { Relay } from '../relay/relay.ts'
 import type { Turns } from '../turns/turns.ts'
 import type { Holds } from './holds.ts'
-import type { Join } from './join.ts'
+import type { Disconnect } from './packets.ts'
+import type { ReaderLimits } from './reader.ts'
 import type { ProtocolError } from './reasons.ts'
 import type { SharedFrames } from './shared-frames.ts'
 import type { Terms } from './terms.ts'
 import type { Visits } from './visits.ts'
-import type { Wire } from './wire.ts'
+import type { Wire, WireShared } from './wire.ts'
 
 /** What every connection works with. */
 export interface MqttWorld {
@@ -30,9 +31,8 @@ export interface MqttWorld {
   /** Milliseconds that a client may take nothing while it is behind. */
   readonly stallMs: number
   readonly frames: SharedFrames
-  readonly join: Join
-  /** Bytes of the largest packet after CONNECT. */
-  readonly maxPacket: number
+  readonly wires: WireShared
+  readonly limits: ReaderLimits
   readonly log: Logger
   readonly logLimited: LogLimit
   readonly visits: Visits
@@ -53,6 +53,10 @@ export interface Client {
   isOpen(): boolean
   /** Ends the connection for a reason of the client's. */
   fail(error: ProtocolError, bound?: CutReason): void
+  /** Ends the connection for any error. */
+  failFor(error: unknown): void
+  /** The client has sent DISCONNECT. */
+  disconnect(packet: Disconnect): void
   /** Stops reading from the client until the returned function is called. */
   hold(): () => void
 }

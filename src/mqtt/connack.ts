@@ -7,10 +7,11 @@ import { type Terms, toConnackProperties } from './terms.ts'
 /** The CONNACK of a client that is let in on these terms. */
 export function toConnack(
   terms: Terms,
-  { settings, sessions, maxPacket }: Pick<MqttWorld, 'settings' | 'sessions' | 'maxPacket'>,
+  { settings, sessions, limits }: Pick<MqttWorld, 'settings' | 'sessions' | 'limits'>,
   sessionPresent: boolean,
 ): Buffer {
-  const properties = toConnackProperties(terms, settings, sessions.abilities, maxPacket)
+  const { packetBytes } = limits
+  const properties = toConnackProperties(terms, settings, sessions.abilities, packetBytes)
   return connackPacket(terms.version, { reason: Reason.success, sessionPresent, properties })
 }
 

@@ -4,7 +4,7 @@ import { type Answers, createAnswers } from './answers.ts'
 import type { Client, MqttWorld } from './client.ts'
 import { decodePacket } from './decode.ts'
 import { PINGRESP } from './encode.ts'
-import type { ClientPacket, Disconnect } from './packets.ts'
+import type { ClientPacket } from './packets.ts'
 import { ProtocolError, Reason } from './reasons.ts'
 import { createReceiver, type Receiver } from './receive.ts'
 import { createRetainedSender, type RetainedSender } from './retained-sender.ts'
@@ -23,13 +23,8 @@ export interface Conversation {
   end(): void
 }
 
-export interface Hooks {
-  onDisconnect(packet: Disconnect): void
-  onError(error: unknown): void
-}
-
-export function createConversation(client: Client, world: MqttWorld, hooks: Hooks): Conversation {
-  return new ClientConversation(client, world, hooks)
+export function createConversation(client: Client, world: MqttWorld): Conversation {
+  return new ClientConversation(client, world)
 }
 
 /** A class, because there are tens of thousands: closures would take several times the memory. */
@@ -37,17 +32,15 @@ class ClientConversation implements Conversation {
   readonly sender: Sender
   readonly #client: Client
   readonly #world: MqttWorld
-  readonly #hooks: Hooks
   readonly #stall: Stall
   readonly #answers: Answers
   // made when needed, because tens of thousands of clients only subscribe, or only publish
   #receiver: Receiver | null = null
   #retained: RetainedSender | null = null
 
-  constructor(client: Client, world: MqttWorld, hooks: Hooks) {
+  constructor(client: Client, world: MqttWorld) {
     this.#client = client
     this.#world = world
-    this.#hooks = hooks
     this.#stall = createStall(client, world.stallMs)
     this.#answers = createAnswers(client, this.#stall)
     this.sender = createSender(client, world, this.#stall)
@@ -94,7 +87,7 @@ class ClientConversation implements Conversation {
         this.#answers.atOnce(PINGRESP)
         break
       case 'disconnect':
-        this.#hooks.onDisconnect(packet)
+        this.#client.disconnect(packet)
         break
       case 'connect':
         throw new ProtocolError(Reason.protocolError, 'sent a second CONNECT [MQTT-3.1.0-2]')
@@ -129,6 +122,6 @@ class ClientConversation implements Conversation {
   /** Reads nothing more until `work` is done. */
   #inTurn(work: Promise<void>): void {
     const resume = this.#client.hold()
-    work.then(resume, this.#hooks.onError)
+    work.then(resume, (error) => this.#client.failFor(error))
   }
 }

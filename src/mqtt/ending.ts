@@ -147,7 +147,7 @@ function part(connection: ClientConnection, why: Why): void {
   const { phase, world, reader, stream, wire } = connection
   if (phase.name === 'open') {
     world.visits.left(visitOf(connection, phase.terms), why)
-    phase.stopKeepAlive()
+    phase.keepAlive.stop()
     phase.conversation.end()
   }
   connection.phase = { name: 'ended' }

@@ -9,6 +9,7 @@ import { beforeDismissal, identityOf, whatBecameOf } from '../identity/connectio
 import type { Identity } from '../identity/identity.ts'
 import type { Trust } from '../identity/trust.ts'
 import { addressOf } from '../net/address.ts'
+import type { MqttConnection } from './connection.ts'
 import type { MqttHost } from './mqtt.ts'
 import { toMqttStream } from './web-socket.ts'
 
@@ -42,7 +43,7 @@ export function createMqttServer(trust: Trust, host: MqttHost): Server {
     const who = identityOf(socket)
     // after other listeners have logged who it was
     if (who instanceof GatewayError) process.nextTick(() => socket.destroy())
-    else beforeDismissal(socket, host.accept(socket, who, 'mqtt', addressOf(socket)).dismiss)
+    else beforeDismissal(socket, host.accept(socket, who, 'mqtt', addressOf(socket)))
   })
   return server
 }
@@ -78,18 +79,18 @@ export function createMqttUpgrade(host: MqttHost, memory: Ledger): MqttUpgrade {
           messageTimeoutMs: host.packetTimeoutMs,
           held: memory.open(identity.id, 'packet'),
         })
-        const { dismiss } = host.accept(stream, identity, door, address)
-        if (ended) endWith(ended, socket, dismiss)
-        else beforeDismissal(socket, dismiss)
+        const connection = host.accept(stream, identity, door, address)
+        if (ended) endWith(ended, socket, connection)
+        else beforeDismissal(socket, connection)
       })
     },
   }
 }
 
 /** Ends a WebSocket when its device's certificate no longer holds, although its connection, which a proxy made, goes on. */
-function endWith(ended: AbortSignal, socket: Duplex, dismiss: (what: string) => void): void {
+function endWith(ended: AbortSignal, socket: Duplex, connection: MqttConnection): void {
   const end = () => {
-    dismiss(whatBecameOf(ended.reason))
+    connection.dismiss(whatBecameOf(ended.reason))
     setTimeout(() => socket.destroy(), PARTING_MS).unref()
   }
   if (ended.aborted) end()

@@ -44,6 +44,8 @@ export interface MqttOptions {
   readonly stallMs: number
 }
 
+/** Room for a client id, a will and credentials; no real device sends more. */
+const MAX_CONNECT_BYTES = 16_384
 /** Bytes of a PUBLISH besides its topic, properties and payload: fixed header, packet identifier and lengths. */
 const OVERHEAD_BYTES = 16
 
@@ -63,8 +65,14 @@ export function createMqttHost(options: MqttOptions): MqttHost {
     logLimited: createLogLimit(),
     visits: createVisits(log),
     frames: createSharedFrames(sessions.now),
-    join: createSharedJoin(),
-    maxPacket: options.maxPayloadBytes + MAX_TOPIC_BYTES + MAX_PROPERTIES_BYTES + OVERHEAD_BYTES,
+    wires: { join: createSharedJoin(), isBusy: turns.hasWaiting, now: () => performance.now() },
+    limits: {
+      connectBytes: MAX_CONNECT_BYTES,
+      packetBytes:
+        options.maxPayloadBytes + MAX_TOPIC_BYTES + MAX_PROPERTIES_BYTES + OVERHEAD_BYTES,
+      connectTimeoutMs: settings.connectTimeoutMs,
+      packetTimeoutMs: settings.packetTimeoutMs,
+    },
   }
 
   /** Like any other message: valid, allowed now, and counted. Rejects while the broker takes nothing. */
@@ -84,7 +92,7 @@ export function createMqttHost(options: MqttOptions): MqttHost {
 
   sessions.publishWillsBy(publishWill)
   return {
-    maxPacket: world.maxPacket,
+    maxPacket: world.limits.packetBytes,
     packetTimeoutMs: settings.packetTimeoutMs,
     accept: (stream, identity, door, address) =>
       serveConnection(stream, identity, { door, address }, world),

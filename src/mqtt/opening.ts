@@ -1,15 +1,16 @@
 import type { OpenedSession } from '../broker/registry.ts'
 import type { Session, Will } from '../broker/session.ts'
+import type { CutReason } from '../metrics/meter.ts'
 import type { Client } from './client.ts'
 import { checkConnackSize, toConnack, toRefusal } from './connack.ts'
 import { createConversation } from './conversation.ts'
 import { decodePacket } from './decode.ts'
 import { versionOf } from './decode-connect.ts'
-import { disconnect, fail, failFor, silent, visitOf } from './ending.ts'
+import { disconnect, fail, failFor, visitOf } from './ending.ts'
 import type { Frame } from './frames.ts'
 import { watchKeepAlive } from './keep-alive.ts'
 import { toLink } from './link.ts'
-import type { Connect, Version } from './packets.ts'
+import type { Connect, Disconnect, Version } from './packets.ts'
 import { type ClientConnection, type Opening, protocolOf } from './phase.ts'
 import { ProtocolError, Reason } from './reasons.ts'
 import { type Terms, toTerms } from './terms.ts'
@@ -84,31 +85,62 @@ function begin(
   const { world, reader, wire } = connection
   // the will is the store's by now, and its bytes here would keep those of the whole CONNECT
   const terms: Terms = { ...asked, will: null }
-  const conversation = createConversation(toClient(connection, terms, session), world, {
-    onDisconnect: (packet) => disconnect(connection, packet, terms),
-    onError: (error) => failFor(connection, error),
-  })
-  const stopKeepAlive = watchKeepAlive(terms.keepAlive, reader, () => silent(connection))
-  connection.phase = { name: 'open', terms, link, session, conversation, stopKeepAlive }
+  const client = new OpenClient(connection, terms, session)
+  const conversation = createConversation(client, world)
+  const keepAlive = watchKeepAlive(terms.keepAlive, connection)
+  connection.phase = { name: 'open', terms, link, session, conversation, keepAlive }
   reader.connected(terms.version)
   wire.write(toConnack(terms, world, isPresent))
   world.visits.came(visitOf(connection, terms), protocolOf(connection))
   conversation.sender.sendWaiting()
 }
 
-function toClient(connection: ClientConnection, terms: Terms, session: Session): Client {
-  const { identity, door, holds, wire, reader } = connection
-  return {
-    identity,
-    door,
-    terms,
-    session,
-    access: session.access,
-    holds,
-    wire,
-    isOpen: () => connection.phase.name === 'open',
-    fail: (error, bound) => fail(connection, error, bound),
-    hold: () => reader.hold(),
+/** A class, because there are tens of thousands: closures would take several times the memory. */
+class OpenClient implements Client {
+  readonly #connection: ClientConnection
+  readonly terms: Terms
+  readonly session: Session
+  readonly access: Session['access']
+  readonly wire: Client['wire']
+
+  constructor(connection: ClientConnection, terms: Terms, session: Session) {
+    this.#connection = connection
+    this.terms = terms
+    this.session = session
+    this.access = session.access
+    this.wire = connection.wire
+  }
+
+  get identity(): Client['identity'] {
+    return this.#connection.identity
+  }
+
+  get door(): Client['door'] {
+    return this.#connection.door
+  }
+
+  get holds(): Client['holds'] {
+    return this.#connection.holds
+  }
+
+  isOpen(): boolean {
+    return this.#connection.phase.name === 'open'
+  }
+
+  fail(error: ProtocolError, bound?: CutReason): void {
+    fail(this.#connection, error, bound)
+  }
+
+  failFor(error: unknown): void {
+    failFor(this.#connection, error)
+  }
+
+  disconnect(packet: Disconnect): void {
+    disconnect(this.#connection, packet, this.terms)
+  }
+
+  hold(): () => void {
+    return this.#connection.reader.hold()
   }
 }
 

@@ -4,6 +4,7 @@ import type { Identity } from '../identity/identity.ts'
 import type { MqttWorld } from './client.ts'
 import type { Conversation } from './conversation.ts'
 import type { Holds } from './holds.ts'
+import type { KeepAlive, KeepAliveOwner } from './keep-alive.ts'
 import type { Version } from './packets.ts'
 import type { PacketReader } from './reader.ts'
 import type { Terms } from './terms.ts'
@@ -36,11 +37,13 @@ export interface Open {
   readonly link: ClientLink
   readonly session: Session
   readonly conversation: Conversation
-  readonly stopKeepAlive: () => void
+  readonly keepAlive: KeepAlive
 }
 
 /** A connection of one client, from its first byte to its last. */
-export interface ClientConnection extends Pick<Whereabouts, 'door' | 'address' | 'since'> {
+export interface ClientConnection
+  extends Pick<Whereabouts, 'door' | 'address' | 'since'>,
+    KeepAliveOwner {
   readonly stream: Duplex
   readonly identity: Identity
   readonly world: MqttWorld

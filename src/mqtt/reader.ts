@@ -1,20 +1,22 @@
 import type { Duplex } from 'node:stream'
-import type { Hold } from '../budget/ledger.ts'
 import type { CutReason } from '../metrics/meter.ts'
-import { createFrames, type Frame, type Frames } from './frames.ts'
-import { noMemory } from './holds.ts'
+import { createFrames, type Frame, type FrameLimits, type Frames } from './frames.ts'
+import { type Holds, noMemory } from './holds.ts'
 import type { Version } from './packets.ts'
 import { ProtocolError, Reason } from './reasons.ts'
 
-export interface ReaderOptions {
-  /** Bytes of the largest CONNECT and of the largest packet after it. */
-  readonly connectBytes: number
-  readonly packetBytes: number
+/** The limits that all readers have in common. */
+export interface ReaderLimits extends FrameLimits {
   /** Milliseconds until the first packet has to be there, and that any packet may take to arrive. */
   readonly connectTimeoutMs: number
   readonly packetTimeoutMs: number
+}
+
+/** What a reader asks of the connection that it is a part of. */
+export interface ReaderOwner {
+  readonly limits: ReaderLimits
   /** Counts the bytes of packets that are incomplete, or wait for their turn. */
-  readonly held: Pick<Hold, 'resize'>
+  readonly holds: Pick<Holds, 'packet'>
   /** As `Turns` has them, for the device. */
   enter(work: () => void): void
   isOver(): boolean
@@ -38,14 +40,18 @@ export interface PacketReader {
   lastHeard(): number
 }
 
-export function createPacketReader(stream: Duplex, options: ReaderOptions): PacketReader {
-  return new StreamReader(stream, options)
+/** The key under which a stream holds its reader. */
+const READER = Symbol('reader')
+type ReadStream = Duplex & { [READER]?: StreamReader }
+
+export function createPacketReader(stream: Duplex, owner: ReaderOwner): PacketReader {
+  return new StreamReader(stream, owner)
 }
 
 /** A class, because there are tens of thousands: closures would take several times the memory. */
 class StreamReader implements PacketReader {
   readonly #stream: Duplex
-  readonly #options: ReaderOptions
+  readonly #owner: ReaderOwner
   readonly #frames: Frames
   #state: 'reading' | 'waiting' | 'in a packet' | 'stopped' = 'reading'
   #holds = 0
@@ -56,19 +62,21 @@ class StreamReader implements PacketReader {
   #timer: NodeJS.Timeout | undefined
   #timedPacket = 0
 
-  constructor(stream: Duplex, options: ReaderOptions) {
+  /** Bytes that are counted as held. */
+  #held = 0
+
+  constructor(stream: ReadStream, owner: ReaderOwner) {
+    const { limits } = owner
     this.#stream = stream
-    this.#options = options
-    this.#frames = createFrames(options)
-    this.#timer = setTimeout(tooSlow, options.connectTimeoutMs, this).unref()
-    stream.on('data', (chunk: Buffer) => this.#take(chunk))
-    stream.on('end', () => {
-      this.#hasEnded = true
-      this.#end()
-    })
+    this.#owner = owner
+    this.#frames = createFrames(limits)
+    this.#timer = setTimeout(tooSlow, limits.connectTimeoutMs, this).unref()
+    stream[READER] = this
+    stream.on('data', take)
+    stream.on('end', ended)
   }
 
-  #take(chunk: Buffer): void {
+  take(chunk: Buffer): void {
     if (this.#state === 'stopped') return
     this.#lastHeard = performance.now()
     this.#frames.push(chunk)
@@ -86,7 +94,7 @@ class StreamReader implements PacketReader {
       return
     }
     this.#state = 'waiting'
-    this.#options.enter(() => this.#readSlice())
+    this.#owner.enter(() => this.#readSlice())
     if (!this.#isIn('waiting')) return
     this.#updateTimer()
     this.#countHeld()
@@ -99,12 +107,12 @@ class StreamReader implements PacketReader {
     try {
       for (let frame = this.#next(); frame; frame = this.#next()) {
         this.#packets += 1
-        this.#options.onFrame(frame)
-        hasMore = this.#options.isOver()
+        this.#owner.onFrame(frame)
+        hasMore = this.#owner.isOver()
         if (hasMore) break
       }
     } catch (error) {
-      this.#options.onError(error)
+      this.#owner.onError(error)
     }
     this.#countHeld()
     if (this.#isIn('stopped')) return
@@ -115,13 +123,18 @@ class StreamReader implements PacketReader {
     this.#end()
   }
 
+  ended(): void {
+    this.#hasEnded = true
+    this.#end()
+  }
+
   /** For after a call that may have changed the state, which TypeScript does not see. */
   #isIn(state: 'waiting' | 'stopped'): boolean {
     return this.#state === state
   }
 
   #end(): void {
-    if (this.#hasEnded && this.#state === 'reading') this.#options.onEnd()
+    if (this.#hasEnded && this.#state === 'reading') this.#owner.onEnd()
   }
 
   #next(): Frame | null {
@@ -129,9 +142,10 @@ class StreamReader implements PacketReader {
   }
 
   #countHeld(): void {
-    const { held, onError } = this.#options
-    if (this.#state !== 'stopped' && !held.resize(this.#frames.bytes()))
-      onError(noMemory(), 'memory')
+    const bytes = this.#frames.bytes()
+    if (this.#state === 'stopped' || bytes === this.#held) return
+    if (this.#owner.holds.packet.resize(bytes)) this.#held = bytes
+    else this.#owner.onError(noMemory(), 'memory')
   }
 
   #isHeld(): boolean {
@@ -158,13 +172,13 @@ class StreamReader implements PacketReader {
     } else if (this.#timedPacket !== this.#packets + 1) {
       clearTimeout(this.#timer)
       this.#timedPacket = this.#packets + 1
-      this.#timer = setTimeout(tooSlow, this.#options.packetTimeoutMs, this).unref()
+      this.#timer = setTimeout(tooSlow, this.#owner.limits.packetTimeoutMs, this).unref()
     }
   }
 
   /** Reports that CONNECT, or the rest of a packet, has not come in time. */
   failLate(): void {
-    this.#options.onError(...(this.#packets === 0 ? lateConnect() : latePacket()))
+    this.#owner.onError(...(this.#packets === 0 ? lateConnect() : latePacket()))
   }
 
   hold(): () => void {
@@ -203,6 +217,16 @@ class StreamReader implements PacketReader {
   lastHeard(): number {
     return this.#isHeld() ? performance.now() : this.#lastHeard
   }
+}
+
+// the same listeners for all streams
+
+function take(this: ReadStream, chunk: Buffer): void {
+  this[READER]?.take(chunk)
+}
+
+function ended(this: ReadStream): void {
+  this[READER]?.ended()
 }
 
 function tooSlow(reader: StreamReader): void {

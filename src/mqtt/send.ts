@@ -35,7 +35,8 @@ class ClientSender implements Sender {
   readonly #client: Client
   readonly #world: MqttWorld
   readonly #stall: Stall
-  readonly #toPacket: ToPacket
+  // made for the first message, because many clients get none
+  #packetOf: ToPacket | null = null
   /** Messages that may be sent and not yet acknowledged. */
   readonly #window: number
   /** Whether packets wait for their packet identifiers to be stored. */
@@ -46,10 +47,14 @@ class ClientSender implements Sender {
     this.#client = client
     this.#world = world
     this.#stall = stall
-    this.#toPacket = createToPacket(client, world.frames)
     this.#window = session.isStored
       ? Math.min(terms.receiveMaximum, world.settings.maxInflight)
       : terms.receiveMaximum
+  }
+
+  #toPacket(): ToPacket {
+    this.#packetOf ??= createToPacket(this.#client, this.#world.frames)
+    return this.#packetOf
   }
 
   deliver(delivery: Delivery, qos: Qos, match: Match): void {
@@ -133,7 +138,7 @@ class ClientSender implements Sender {
   }
 
   #sendNow(message: Delivery, retain: boolean, match: Match): void {
-    const packet = this.#toPacket(message, 0, retain, false, 0, match.identifiers)
+    const packet = this.#toPacket()(message, 0, retain, false, 0, match.identifiers)
     if (this.#isSmallEnough(packet)) this.#client.wire.write(packet)
   }
 
@@ -148,7 +153,7 @@ class ClientSender implements Sender {
       return
     }
     const entry = sessions.pushSent(match, message, qos, retain)
-    const packet = this.#toPacket(message, qos, retain, false, entry.packetId, match.identifiers)
+    const packet = this.#toPacket()(message, qos, retain, false, entry.packetId, match.identifiers)
     if (this.#isSmallEnough(packet)) wire.write(packet)
     else sessions.settle(session, entry)
   }
@@ -220,7 +225,7 @@ class ClientSender implements Sender {
     }
     sessions.sent(session, entry)
     if (!message) return acknowledgementPacket(terms.version, 'pubrel', entry.packetId)
-    const packet = this.#toPacket(message, qos, retain, isRepeated, entry.packetId, identifiers)
+    const packet = this.#toPacket()(message, qos, retain, isRepeated, entry.packetId, identifiers)
     if (this.#isSmallEnough(packet)) return packet
     sessions.settle(session, entry)
     return null

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import type { Hold } from '../budget/ledger.ts'
+import type { Holds } from './holds.ts'
 import { type Join, joinPackets } from './join.ts'
 
 /** The packets that are on their way to one client: gathered for a turn of the event loop or longer, then written as one. */
@@ -15,18 +15,24 @@ export interface Wire {
   end(): void
 }
 
-export interface WireOptions {
+/** What a wire asks of the connection that it is a part of. */
+export interface WireOwner {
   /** Counts what waits. */
-  readonly held: Pick<Hold, 'resize' | 'fits'>
+  readonly holds: Pick<Holds, 'delivery'>
   /** The system has taken what was written. */
   onTaken(): void
   /** There is no room in memory for what was written. */
   onFull(): void
-  readonly join?: Join
+  readonly shared: WireShared
+}
+
+/** What all wires have in common. */
+export interface WireShared {
+  readonly join: Join
   /** Whether work waits for its turn. */
-  isBusy?(): boolean
+  isBusy(): boolean
   /** A monotonic clock in milliseconds. */
-  now?(): number
+  now(): number
 }
 
 /** This many bytes do not wait for the end of the turn, and go to the stream as one write. */
@@ -45,20 +51,15 @@ const GATHER_MS = 10
 const RECORD_BYTES = 16_384
 
 const NOTHING: Buffer[] = []
-const monotonic = () => performance.now()
-const neverBusy = () => false
 
-export function createWire(stream: Duplex, options: WireOptions): Wire {
-  return new StreamWire(stream, options)
+export function createWire(stream: Duplex, owner: WireOwner): Wire {
+  return new StreamWire(stream, owner)
 }
 
 /** A class, because there are tens of thousands: closures would take several times the memory. */
 class StreamWire implements Wire {
   readonly #stream: Duplex
-  readonly #options: WireOptions
-  readonly #join: Join
-  readonly #isBusy: () => boolean
-  readonly #now: () => number
+  readonly #owner: WireOwner
   #gathered = NOTHING
   #gatheredBytes = 0
   // what the stream gets after it has completed a write
@@ -70,13 +71,14 @@ class StreamWire implements Wire {
   #lastTaken: number
   #lastFlush = Number.NEGATIVE_INFINITY
 
-  constructor(stream: Duplex, options: WireOptions) {
+  constructor(stream: Duplex, owner: WireOwner) {
     this.#stream = stream
-    this.#options = options
-    this.#join = options.join ?? joinPackets
-    this.#isBusy = options.isBusy ?? neverBusy
-    this.#now = options.now ?? monotonic
+    this.#owner = owner
     this.#lastTaken = this.#now()
+  }
+
+  #now(): number {
+    return this.#owner.shared.now()
   }
 
   waiting(): number {
@@ -85,7 +87,7 @@ class StreamWire implements Wire {
 
   hasRoom(): boolean {
     const bytes = this.waiting()
-    return bytes < PIECE_BYTES || this.#options.held.fits(bytes + PIECE_BYTES)
+    return bytes < PIECE_BYTES || this.#owner.holds.delivery.fits(bytes + PIECE_BYTES)
   }
 
   quietMs(): number {
@@ -114,12 +116,12 @@ class StreamWire implements Wire {
   #flush(): void {
     if (this.#gatheredBytes === 0 || this.#stream.destroyed) return
     this.#lastFlush = this.#now()
-    const bytes = this.#join(this.#gathered, this.#gatheredBytes)
+    const bytes = this.#owner.shared.join(this.#gathered, this.#gatheredBytes)
     this.#gathered = NOTHING
     this.#gatheredBytes = 0
     if (this.#writes < MOST_WRITES && this.#later.length === 0) this.#pass(bytes)
     else this.#postpone(bytes)
-    if (!this.#options.held.resize(this.waiting())) this.#options.onFull()
+    if (!this.#owner.holds.delivery.resize(this.waiting())) this.#owner.onFull()
   }
 
   #pass(bytes: Buffer): void {
@@ -141,8 +143,8 @@ class StreamWire implements Wire {
     this.#writes -= 1
     this.#lastTaken = this.#now()
     if (this.#later.length > 0 && !this.#stream.destroyed) this.#pass(this.#nextPiece())
-    this.#options.held.resize(this.waiting())
-    this.#options.onTaken()
+    this.#owner.holds.delivery.resize(this.waiting())
+    this.#owner.onTaken()
   }
 
   #nextPiece(): Buffer {
@@ -171,7 +173,7 @@ class StreamWire implements Wire {
   #gathersLonger(): boolean {
     return (
       this.#gatheredBytes < RECORD_BYTES &&
-      this.#isBusy() &&
+      this.#owner.shared.isBusy() &&
       this.#now() - this.#lastFlush < GATHER_MS
     )
   }

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { duplexPair } from 'node:stream'
 import { describe, it } from 'node:test'
 import { createPacketReader } from '../../src/mqtt/reader.ts'
+import { UNLIMITED } from '../support/memory.ts'
 
 const PING = Buffer.from([0xc0, 0])
 
@@ -12,11 +13,13 @@ function open() {
   const seen: string[] = []
   let waiting: (() => void) | null = null
   const reader = createPacketReader(stream, {
-    connectBytes: 100,
-    packetBytes: 100,
-    connectTimeoutMs: 60_000,
-    packetTimeoutMs: 60_000,
-    held: { resize: () => true },
+    limits: {
+      connectBytes: 100,
+      packetBytes: 100,
+      connectTimeoutMs: 60_000,
+      packetTimeoutMs: 60_000,
+    },
+    holds: { packet: UNLIMITED.memory.open('device', 'packet') },
     enter(work) {
       waiting = work
     },

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { Duplex } from 'node:stream'
 import { describe, it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
+import { joinPackets } from '../../src/mqtt/join.ts'
 import { createWire } from '../../src/mqtt/wire.ts'
 import { UNLIMITED } from '../support/memory.ts'
 
@@ -20,13 +21,12 @@ function open() {
     },
   })
   const wire = createWire(stream, {
-    held: UNLIMITED.memory.open('device', 'delivery'),
+    holds: { delivery: UNLIMITED.memory.open('device', 'delivery') },
     onTaken() {
       taken += 1
     },
     onFull() {},
-    isBusy: () => isBusy,
-    now: () => time,
+    shared: { join: joinPackets, isBusy: () => isBusy, now: () => time },
   })
   return {
     wire,
