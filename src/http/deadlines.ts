@@ -1,4 +1,4 @@
-import type { ServerHttp2Session } from 'node:http2'
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Config } from '../config/load.ts'
@@ -85,12 +85,7 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): Exchan
     open.add(exchange)
     response.on('close', closed)
     const stream = streamOf(request)
-    if (stream && !stream.endAfterHeaders)
-      // RFC 9113 §8.1: the rest of the request is not needed any more
-      stream.once('finish', () => {
-        if (!hasArrived(request)) stream.close(NO_ERROR)
-        stream.resume()
-      })
+    if (stream && !stream.endAfterHeaders) stream.on('finish', dropRest)
   }
 
   /** A listener of a response; one function for all responses. */
@@ -165,6 +160,12 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): Exchan
       return found
     },
   }
+}
+
+/** A listener of a stream; one function for all streams. RFC 9113 §8.1: the rest of the request is not needed any more. */
+function dropRest(this: ServerHttp2Stream): void {
+  if (!this.readableEnded) this.close(NO_ERROR)
+  this.resume()
 }
 
 function hasArrived(request: HttpRequest): boolean {

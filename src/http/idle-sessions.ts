@@ -34,13 +34,15 @@ export function followSessions(server: Server, options: IdleSessionOptions): Idl
     const use = { streams: 0, requests: 0, quietSince: performance.now() }
     uses.set(session, use)
     session.once('close', () => uses.delete(session))
+    // one function for all streams of the connection
+    const left = () => {
+      use.streams -= 1
+      use.quietSince = performance.now()
+    }
     session.on('stream', (stream) => {
       use.streams += 1
       use.requests += 1
-      stream.once('close', () => {
-        use.streams -= 1
-        use.quietSince = performance.now()
-      })
+      stream.on('close', left)
     })
   })
 
