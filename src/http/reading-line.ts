@@ -1,3 +1,4 @@
+// the global one is a getter, which takes time for each line
 import { Buffer } from 'node:buffer'
 import { GatewayError } from '../errors.ts'
 import { fromBase64 } from '../net/base64.ts'
