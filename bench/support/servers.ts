@@ -47,6 +47,13 @@ export const MANY = {
   WOTT_MEMORY_BYTES_PER_DEVICE: '4GiB',
 } as const
 
+/** What the image sets for the memory of its processes. */
+const IMAGE = {
+  LD_PRELOAD: 'libjemalloc.so.2',
+  MALLOC_CONF: 'background_thread:true,dirty_decay_ms:1000',
+  NODE_OPTIONS: '--v8-pool-size=1',
+} as const
+
 export function startServer(
   name: ServerName,
   ground: Ground,
@@ -170,8 +177,8 @@ function startModule(
 }
 
 /**
- * Starts a server that logs its addresses as the gateway does: `{"door":"mqtt","address":"HOST:PORT"}`, `device` last. All use
- * the memory allocator of the image, with its settings.
+ * Starts a server that logs its addresses as the gateway does: `{"door":"mqtt","address":"HOST:PORT"}`, `device` last. All have
+ * the settings of the image for memory.
  */
 async function startNode(
   name: string,
@@ -182,7 +189,7 @@ async function startNode(
   const probing = probe ? ['--import', probe.href] : []
   const child = spawnOn(process.execPath, [...profiling, ...probing, ...args], {
     core: SERVER_CORE,
-    env: { LD_PRELOAD: 'libjemalloc.so.2', MALLOC_CONF: 'dirty_decay_ms:0', ...env },
+    env: { ...IMAGE, ...env },
     stdio: ['ignore', 'pipe', 'inherit', ...(probe ? (['ipc'] as const) : [])],
   })
   if (!child.stdout) throw new Error('no standard output')
