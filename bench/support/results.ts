@@ -22,8 +22,8 @@ export interface About {
 }
 
 const METHOD = `Each server is a process on the first core, and its load generator is a process on the second core of the same machine. No network is measured. All
-use TLS with client certificates (P-256). The servers in Node.js, ours and the bare ones, allocate memory with jemalloc, as the gateway's image does;
-nginx and Mosquitto are as Debian ships them. Each round measures all servers in turn, and a ratio compares results of the same round. A figure is the median
+use TLS with client certificates (P-256). The servers in Node.js, ours and the bare ones, have the settings of the gateway's image for memory (jemalloc, and
+one thread that collects garbage); nginx and Mosquitto are as Debian ships them. Each round measures all servers in turn, and a ratio compares results of the same round. A figure is the median
 of all rounds; the lowest and highest are in brackets, and no round is left out. CPU is the CPU time of all threads of the server, divided by the number
 of requests or messages in that time. Other programs on the same core change it less than a rate, so ratios compare CPU where a CPU figure is given.
 "bare Node.js" is a server without what a gateway does (no ACL, no broker, no limits) that Node.js needs at least for the same job, measured in the
