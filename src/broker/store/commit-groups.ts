@@ -91,8 +91,10 @@ export function createCommitGroups(): CommitGroups {
       const unawaited = parts.filter(({ key }) => key !== null)
       if (unawaited.length === 0) return
       for (const part of unawaited) restore(part, part.key as string)
-      if (groups.length === 0) groups.push(createGroup())
-      groups[0]?.parts.unshift(...unawaited)
+      const first = groups[0] ?? createGroup()
+      if (groups.length === 0) groups.push(first)
+      first.parts.unshift(...unawaited)
+      for (const { changes } of unawaited) first.size += changes.length
     },
   }
 }

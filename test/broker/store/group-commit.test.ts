@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import type { Change } from '../../../src/broker/store/changes.ts'
 import { createGroupCommit } from '../../../src/broker/store/group-commit.ts'
 import { createManualDisk } from './manual-disk.ts'
@@ -139,4 +140,20 @@ test('many changes go into several commits, in the order of the calls', async ()
   assert.deepEqual(another.changes, [two, three])
   another.done()
   await last
+})
+
+test('many changes that are kept after a failure go into a commit of their own', async () => {
+  const { disk, next } = createManualDisk()
+  const journal = createGroupCommit(disk)
+  journal.later('a', ...Array.from({ length: 5_000 }, () => one))
+  ;(await next()).fail(full)
+  while (journal.outage() === null) await setImmediate()
+  const waits = journal.append([two])
+  const again = await next()
+  assert.equal(again.changes.length, 5_000)
+  again.done()
+  const last = await next()
+  assert.deepEqual(last.changes, [two])
+  last.done()
+  await waits
 })
