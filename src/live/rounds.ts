@@ -1,3 +1,4 @@
+import { onceNextTurn } from '../turns/next-turn.ts'
 import type { Entry } from './entry.ts'
 
 /**
@@ -33,16 +34,9 @@ export function createRounds<R>(
 ): Rounds<R> {
   // one for each audience, so what waits has a bound
   const underway: Round<R>[] = []
-  let isPlanned = false
-
-  function plan(): void {
-    if (isPlanned) return
-    isPlanned = true
-    setImmediate(turn)
-  }
+  const plan = onceNextTurn(turn)
 
   function turn(): void {
-    isPlanned = false
     const round = underway[0]
     if (!round) return
     giveSome(round)

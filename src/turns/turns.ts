@@ -1,6 +1,7 @@
 // faster than the global, which is a getter
 import { performance } from 'node:perf_hooks'
 import { type Account, createAccounts } from './accounts.ts'
+import { onceNextTurn } from './next-turn.ts'
 import { createRanks } from './ranks.ts'
 
 /**
@@ -53,7 +54,7 @@ export function createTurns(
   const ranks = createRanks<PieceAccount>()
   // how many devices wait
   let waiting = 0
-  let isPlanned = false
+  const plan = onceNextTurn(turn)
   // the turn of the event loop in which a device beyond its share last worked at once
   let lastBeyond = loopCount()
   let working: PieceAccount | null = null
@@ -94,14 +95,7 @@ export function createTurns(
     ranks.add(account, accounts.rankOf(account))
   }
 
-  function plan(): void {
-    if (isPlanned) return
-    isPlanned = true
-    setImmediate(turn)
-  }
-
   function turn(): void {
-    isPlanned = false
     let left = TURN_MS
     try {
       for (let one = ranks.take(); one !== undefined; one = left > 0 ? ranks.take() : undefined)
