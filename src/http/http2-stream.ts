@@ -1,13 +1,25 @@
 import type { HttpRequest, HttpResponse } from './http-exchange.ts'
 
+type Carrier = HttpRequest['socket'] | NonNullable<HttpRequest['stream']['session']>
+
 /** The stream of a request over HTTP/2; HTTP/1.1 requests have none. */
 export function streamOf(request: HttpRequest): HttpRequest['stream'] | undefined {
   return request.stream as HttpRequest['stream'] | undefined
 }
 
+/** The connection that carries the request, and others beside it. */
+export function carrierOf(request: HttpRequest): Carrier {
+  return streamOf(request)?.session ?? request.socket
+}
+
+/** The connection or stream that carries only this request. */
+export function ownCarrierOf(request: HttpRequest): HttpRequest['stream'] | HttpRequest['socket'] {
+  return streamOf(request) ?? request.socket
+}
+
 /** Whether the request was cancelled, or its connection has ended. */
 export function isGone(request: HttpRequest): boolean {
-  return (streamOf(request) ?? request.socket).destroyed
+  return ownCarrierOf(request).destroyed
 }
 
 /**

@@ -6,6 +6,7 @@ import { addressGroup } from '../net/address.ts'
 import { callerIn } from './caller.ts'
 import type { Request } from './fastify.ts'
 import type { HttpRequest, HttpResponse } from './http-exchange.ts'
+import { carrierOf, ownCarrierOf } from './http2-stream.ts'
 
 /** The ledgers of an HTTP door. */
 export interface HttpMemory {
@@ -97,7 +98,7 @@ export function createRequestMemory({
 }
 
 function connectionOf(request: HttpRequest): Connection {
-  const carrier: Carrier & WithConnection = carrierOf(request)
+  const carrier: ReturnType<typeof carrierOf> & WithConnection = carrierOf(request)
   const known = carrier[CONNECTION]
   if (known) return known
   const made = { requests: createChain<Holding>(), isRefused: false }
@@ -146,18 +147,6 @@ export function noRoom(): GatewayError {
     'The memory limit for this device, or for all clients together, is reached (WOTT_MEMORY_BYTES_PER_DEVICE, WOTT_MEMORY_BYTES). Read the answers, and send less at once.',
     { retryAfter: 1 },
   )
-}
-
-type Carrier = HttpRequest['socket'] | NonNullable<HttpRequest['stream']['session']>
-
-function carrierOf({ stream, socket }: HttpRequest): Carrier {
-  // HTTP/1.1 requests have no stream
-  return (stream as HttpRequest['stream'] | undefined)?.session ?? socket
-}
-
-/** The connection or stream that carries only this request. */
-function ownCarrierOf({ stream, socket }: HttpRequest): { destroy(): void } {
-  return (stream as HttpRequest['stream'] | undefined) ?? socket
 }
 
 function headerBytes({ rawHeaders, url }: HttpRequest): number {

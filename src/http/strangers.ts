@@ -5,7 +5,7 @@ import type { Meter } from '../metrics/meter.ts'
 import { addressGroup } from '../net/address.ts'
 import type { HttpSettings } from './deadlines.ts'
 import type { HttpRequest } from './http-exchange.ts'
-import { streamOf } from './http2-stream.ts'
+import { carrierOf } from './http2-stream.ts'
 
 /** Limits for clients of the viewer door without a session, or before they have shown it. */
 export interface Strangers {
@@ -30,7 +30,7 @@ export function createStrangers(settings: HttpSettings, meter: Meter, door: Door
 
   return {
     problem(request) {
-      if (known.has(connectionOf(request))) return null
+      if (known.has(carrierOf(request))) return null
       const wait = requests.take(addressOf(request))
       if (wait === 0) return null
       meter.requestRefused(door, 'stranger_rate')
@@ -46,12 +46,8 @@ export function createStrangers(settings: HttpSettings, meter: Meter, door: Door
       return tooMany('Too many invites tried from this address (WOTT_INVITE_GUESSES).', wait)
     },
     guessedRight: (request) => guesses.giveBack(addressOf(request)),
-    known: (request) => void known.add(connectionOf(request)),
+    known: (request) => void known.add(carrierOf(request)),
   }
-}
-
-function connectionOf(request: HttpRequest): object {
-  return streamOf(request)?.session ?? request.socket
 }
 
 function addressOf({ socket }: HttpRequest): string {
