@@ -10,7 +10,6 @@ import { UNLIMITED } from '../support/memory.ts'
 import { createSurvivors } from '../support/survivors.ts'
 
 const AT_ONCE = 16
-const IN_TURN = 8
 
 describe('requests that are answered', () => {
   let server: Http2SecureServer
@@ -29,13 +28,7 @@ describe('requests that are answered', () => {
   after(() => server.close())
 
   async function assertForgotten(ask: () => Promise<void>): Promise<void> {
-    const { left, of } = await survivors.leftOf(() =>
-      Promise.all(
-        Array.from({ length: AT_ONCE }, async () => {
-          for (let time = 0; time < IN_TURN; time++) await ask()
-        }),
-      ),
-    )
+    const { left, of } = await survivors.leftOf(AT_ONCE, ask)
     // what other tests of this process collect can keep some requests of each round, a fault keeps nearly all
     assert.ok(left < of / 2, `${left} of ${of} requests are left`)
   }

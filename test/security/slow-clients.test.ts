@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect as connectHttp2 } from 'node:http2'
+import {
+  type ClientHttp2Session,
+  connect as connectHttp2,
+  type OutgoingHttpHeaders,
+} from 'node:http2'
 import { connect, type Socket } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { eventSource, http1, http2Session, mqtt } from '../support/clients.ts'
@@ -19,6 +23,21 @@ const SETTINGS = {
 const POST = { ':method': 'POST', ':scheme': 'https', ':authority': 'x', ':path': '/topics/a' }
 const TRICKLE_MS = 100
 const DOORS = ['device', 'viewer', 'ops'] as const
+
+/** Sends the body of a POST one byte at a time; the answer is 408, and then the connection ends. */
+async function assertTooLate(
+  session: ClientHttp2Session,
+  headers: OutgoingHttpHeaders,
+): Promise<void> {
+  const stream = session.request({ ':method': 'POST', ...headers })
+  const closed = once(session, 'close')
+  const timer = setInterval(() => stream.writable && stream.write('x'), TRICKLE_MS)
+  const [answer] = await once(stream, 'response')
+  clearInterval(timer)
+  assert.equal(answer[':status'], 408)
+  stream.resume()
+  await closed
+}
 
 describe('a slow client', () => {
   let at: TestGateway
@@ -75,19 +94,10 @@ describe('a slow client', () => {
 
     for (const door of ['device', 'viewer'] as const) {
       it(`with the body of an HTTP/2 request is answered 408 on the ${door} door`, async () => {
-        const session = http2Session(at, door === 'device' ? device : null, door)
-        const stream = session.request({
-          ':method': 'POST',
+        await assertTooLate(http2Session(at, door === 'device' ? device : null, door), {
           ':path': door === 'device' ? '/topics/a' : '/session',
           'content-type': 'application/json',
         })
-        const closed = once(session, 'close')
-        const timer = setInterval(() => stream.writable && stream.write('x'), TRICKLE_MS)
-        const [headers] = await once(stream, 'response')
-        clearInterval(timer)
-        assert.equal(headers[':status'], 408)
-        stream.resume()
-        await closed
       })
 
       it(`with an HTTP/2 connection that only pings is disconnected on the ${door} door`, async () => {
@@ -107,19 +117,10 @@ describe('a slow client', () => {
     }
 
     it('with the body of a publish over HTTP/2 to a known URL is answered 408', async () => {
-      const session = http2Session(at, device)
-      const stream = session.request({
-        ':method': 'POST',
+      await assertTooLate(http2Session(at, device), {
         ':path': '/topics/known',
         'content-length': 1000,
       })
-      const closed = once(session, 'close')
-      const timer = setInterval(() => stream.writable && stream.write('x'), TRICKLE_MS)
-      const [headers] = await once(stream, 'response')
-      clearInterval(timer)
-      assert.equal(headers[':status'], 408)
-      stream.resume()
-      await closed
     })
 
     it('cannot keep an answered HTTP/2 request half-open', async () => {

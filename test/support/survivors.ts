@@ -6,12 +6,16 @@ setFlagsFromString('--expose-gc')
 const collect: (options: { type: 'minor' }) => void = runInNewContext('gc')
 
 const ROUNDS = 5
+const IN_TURN = 8
 
 /** Objects that are still in memory, although only young objects were collected. */
 export interface Survivors {
   follow(object: object): void
-  /** How many of the objects are left that are followed while this is called again and again. */
-  leftOf(round: () => Promise<unknown>): Promise<{ readonly left: number; readonly of: number }>
+  /** How many of the objects are left that are followed while `act` is called again and again, `atOnce` times at the same time. */
+  leftOf(
+    atOnce: number,
+    act: () => Promise<unknown>,
+  ): Promise<{ readonly left: number; readonly of: number }>
 }
 
 export function createSurvivors(): Survivors {
@@ -29,10 +33,10 @@ export function createSurvivors(): Survivors {
       alive += 1
       registry.register(object, null)
     },
-    async leftOf(round) {
+    async leftOf(atOnce, act) {
       const before = { followed, alive }
       for (let count = 0; count < ROUNDS; count++) {
-        await round()
+        await Promise.all(Array.from({ length: atOnce }, () => again(act)))
         // twice, so that whatever still exists moves to the old heap
         for (let time = 0; time < 2; time++) collect({ type: 'minor' })
       }
@@ -40,4 +44,8 @@ export function createSurvivors(): Survivors {
       return { left: alive - before.alive, of: followed - before.followed }
     },
   }
+}
+
+async function again(act: () => Promise<unknown>): Promise<void> {
+  for (let time = 0; time < IN_TURN; time++) await act()
 }
