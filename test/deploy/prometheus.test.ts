@@ -16,6 +16,8 @@ import { ROOT } from './dockerfile.ts'
 const DEPLOY = join(ROOT, 'deploy/prometheus')
 const CONFIG = join(DEPLOY, 'prometheus.yml')
 const RULES = join(DEPLOY, 'wott-gateway.rules.yml')
+/** The job of the configuration that scrapes the gateway. */
+const GATEWAY = '{job="wott-gateway"}'
 const dashboards = await readDashboards()
 
 const promtool = (...args: string[]) => promisify(execFile)('promtool', args)
@@ -67,7 +69,10 @@ describe('a Prometheus that is configured as in deploy/', () => {
     const config = parse(await readFile(CONFIG, 'utf8'))
     config.global.scrape_interval = '1s'
     config.rule_files = [RULES]
-    config.scrape_configs[0].static_configs = [{ targets: [`127.0.0.1:${at.ports.ops}`] }]
+    const [gateway, enrol] = config.scrape_configs
+    gateway.static_configs = [{ targets: [`127.0.0.1:${at.ports.ops}`] }]
+    // not the port of the file, where another test may have started one; nobody uses port 1
+    enrol.static_configs = [{ targets: ['127.0.0.1:1'] }]
     const file = join(folder.path, 'prometheus.yml')
     await writeFile(file, stringify(config))
     prometheus = startAny('prometheus', [
@@ -106,7 +111,7 @@ describe('a Prometheus that is configured as in deploy/', () => {
 
   /** How many have succeeded: on a busy machine, one may take longer than its interval. */
   async function scrapes(): Promise<number> {
-    const [count] = await ask('sum_over_time(up[1h])')
+    const [count] = await ask(`sum_over_time(up${GATEWAY}[1h])`)
     return Number(count?.value[1] ?? 0)
   }
 
@@ -130,7 +135,7 @@ describe('a Prometheus that is configured as in deploy/', () => {
     const device = await at.pki.issue('kitchen')
     using events = await eventSource(at, device, '/stream?filter=kitchen/%23')
     // from here on, rates know an earlier value of each counter
-    await answered('up == 1')
+    await answered(`up${GATEWAY} == 1`)
     for (const [topic, body] of [
       ['kitchen/temperature', '21.5'],
       ['hall/temperature', '19'],
