@@ -64,7 +64,8 @@ const PROTOCOLS = toProtocolList(['h2', 'http/1.1', AWS_PROTOCOL])
 const MOST_REFUSED = 8
 /**
  * HTTP/2 requests that one connection may cancel: in one turn of the event loop, at once, and per second on average. The last two
- * also count those whose answer is complete: Chromium cancels a request after it has read 304, and the dashboard has fifty files.
+ * also count those whose answer is complete: Chromium cancels a request after it has read 304, and the dashboard of a checkout has
+ * fifty files.
  */
 const RESETS = { eachTurn: 100, atOnce: 1_000, perSecond: 33 }
 /** The factor for the allowed cancellations on a connection that carries the requests of several clients. */

@@ -8,6 +8,7 @@ import { FREE_PORTS, startAny, temporaryFolder } from '../cli/program.ts'
 import { createSite } from '../cli/site.ts'
 import { startSandbox } from '../lambda/sandbox.ts'
 import { invoke, startSurroundings } from '../lambda/site.ts'
+import { openBrowser, visit } from '../support/browser.ts'
 import { blockWith } from '../support/docs.ts'
 import { until } from '../support/until.ts'
 import { ROOT } from './dockerfile.ts'
@@ -62,8 +63,25 @@ test('npx runs the packed package in an empty folder: a reading in, a metric out
     ])
   const metrics = await execute('curl', ['-sS', `http://127.0.0.1:${ops}/metrics`])
   assert.match(metrics.stdout, /^wott_reading\{.*\} 21\.5$/m)
+  const [link = ''] = /https:\S+#invite=\S+/.exec(await program.line(/#invite=/)) ?? []
+  const certificate = await readFile(join(empty.path, '.wott/certs/client.crt'), 'utf8')
+  await showsReading(certificate, link)
   assert.deepEqual(await readdir(empty.path), ['.wott'])
 })
+
+/** Follows the link to the dashboard, whose scripts of the package are one file. */
+async function showsReading(certificate: string, link: string): Promise<void> {
+  await using browser = await openBrowser(certificate)
+  await using window = await visit(browser, 'about:blank')
+  const { page, problems } = window
+  const scripts: string[] = []
+  page.on('request', (request) => {
+    if (request.resourceType() === 'script') scripts.push(new URL(request.url()).pathname)
+  })
+  await page.goto(link)
+  await page.locator('#topics').getByText('21.5').first().waitFor()
+  assert.deepEqual([scripts, problems], [['/assets/main.js'], []])
+}
 
 test('the package needs no other package: all of its files load alone', async () => {
   await execute('tar', ['xf', tarball, '-C', packed.path])
