@@ -6,6 +6,7 @@ import { isLate, report } from './support/findings.ts'
 import type { Pauses } from './support/gc-probe.ts'
 import { createGround, type Ground } from './support/ground.ts'
 import { measureInTurn, medianOf, openSite } from './support/http-site.ts'
+import { startNginx } from './support/nginx.ts'
 import type { OpenJob, OpenMeasured } from './support/open-load.ts'
 import { median, print, printTable, rotated, withSpread } from './support/rounds.ts'
 import { type Server, startBareHttp, startServer } from './support/servers.ts'
@@ -14,10 +15,11 @@ const PART = 0.7
 const CONNECTIONS = 64
 const HELP = `Usage: node bench/load.ts [OPTIONS]
 
-Compares the gateway with a bare Fastify. Sends POSTs with 100 bytes and QoS 0 at a steady rate over ${CONNECTIONS} kept-alive HTTP/1.1 connections:
-each starts when it is due, without waiting for earlier answers (an open loop); one that finds no free connection waits for the next,
-and this time counts. First measures the CPU time of a POST at half the rate that the server reaches with all connections busy. A second
-divided by that is the capacity of a core, and ${PART * 100} % of it is the rate of the measurement.
+Compares the gateway with a bare Fastify, and with nginx, whose answer is fixed. Sends POSTs with 100 bytes and QoS 0 at a
+steady rate over ${CONNECTIONS} kept-alive HTTP/1.1 connections: each starts when it is due, without waiting for earlier answers (an open
+loop); one that finds no free connection waits for the next, and this time counts. First measures the CPU time of a POST at half
+the rate that the server reaches with all connections busy. A second divided by that is the capacity of a core, and ${PART * 100} % of it
+is the rate of the measurement.
 
   --rounds N    rounds; each round measures all in turn [7]
   --seconds N   seconds of each measurement [2]`
@@ -40,14 +42,19 @@ interface Site {
   readonly rounds: Round[]
 }
 
-type Round = OpenMeasured & { readonly gc: Pauses }
+/** nginx collects no garbage. */
+type Round = OpenMeasured & { readonly gc: Pauses | null }
 
 const probe = new URL('./support/gc-probe.ts', import.meta.url)
+
+const pathOf = ({ name }: Server) =>
+  name === 'nginx' ? '/ok' : '/topics/bench/sensor-0/value?qos=0'
 
 async function openFor(server: Server, ground: Ground): Promise<Site> {
   await using closed = await openSite(server, ground, {
     version: 1,
     qos: 0,
+    path: pathOf(server),
     inFlight: CONNECTIONS,
   })
   await measureInTurn([closed], { rounds: 3, seconds: seconds / 2 })
@@ -68,15 +75,17 @@ function targetOf(server: Server, { sensor }: Ground): Omit<OpenJob, 'seconds' |
     pid: server.pid,
     httpsPort: server.httpsPort,
     sensorDirectory: sensor.directory,
+    path: pathOf(server),
     connections: CONNECTIONS,
   }
 }
 
 async function measure(ground: Ground, site: Site): Promise<Round> {
   const { server, load, bears } = site
-  await server.ask<Pauses>('pauses')
+  const pauses = async () => (server.name === 'nginx' ? null : await server.ask<Pauses>('pauses'))
+  await pauses()
   const measured = await load.ask({ ...targetOf(server, ground), rate: bears * PART, seconds })
-  return { ...measured, gc: await server.ask<Pauses>('pauses') }
+  return { ...measured, gc: await pauses() }
 }
 
 async function compare(): Promise<void> {
@@ -85,6 +94,7 @@ async function compare(): Promise<void> {
   const servers = [
     stack.use(await startServer('gateway', ground, { probe })),
     stack.use(await startBareHttp(ground, { probe })),
+    stack.use(await startNginx(ground)),
   ]
   const sites: Site[] = []
   for (const server of servers) {
@@ -114,8 +124,8 @@ function printSites(sites: readonly Site[]): void {
     ...sites.map((site) => {
       const { server, bears, rounds } = site
       const of = (what: keyof OpenMeasured) => medianOfRounds(site, (one) => one[what])
-      const longest = medianOfRounds(site, ({ gc }) => gc.longest)
-      const share = medianOfRounds(site, ({ gc }) => gc.total / 1000 / seconds)
+      const longest = medianOfRounds(site, ({ gc }) => gc?.longest ?? 0)
+      const share = medianOfRounds(site, ({ gc }) => (gc?.total ?? 0) / 1000 / seconds)
       return [
         server.name,
         bears.toFixed(0),
@@ -134,18 +144,19 @@ function printSites(sites: readonly Site[]): void {
   ])
 }
 
-function reportGateway([gateway, bare]: readonly Site[]): void {
-  if (!gateway || !bare) return
+function reportGateway([gateway, bare, nginx]: readonly Site[]): void {
+  if (!gateway || !bare || !nginx) return
   const shown = (site: Site, what: keyof OpenMeasured) =>
     medianOfRounds(site, (one) => one[what]).toFixed(2)
   const of = (what: keyof OpenMeasured) => medianOfRounds(gateway, (one) => one[what])
   const times = (site: Site) => `p50 ${shown(site, 'p50')} ms, p99 ${shown(site, 'p99')} ms`
+  const tail = ({ rounds }: Site) => `${withSpread(tails(rounds), 1)} x`
   report({
     what: `POST at ${PART * 100} % of the capacity of a core`,
     measured: `${(gateway.bears * PART).toFixed(0)}/s: ${times(gateway)}`,
-    peer: `bare Fastify ${times(bare)}; own lateness ${shown(gateway, 'own')} ms`,
-    ratio: `${withSpread(tails(gateway.rounds), 1)} x`,
-    floor: `Fastify ${withSpread(tails(bare.rounds), 1)} x`,
+    peer: `nginx ${times(nginx)}: ${tail(nginx)}; own lateness ${shown(gateway, 'own')} ms`,
+    ratio: tail(gateway),
+    floor: `Fastify ${times(bare)}: ${tail(bare)}`,
     goals: [
       [GOALS.tail, median(tails(gateway.rounds))],
       // a server that cannot keep up has a long p50, and then a small ratio

@@ -22,11 +22,11 @@ export const PARTS: Readonly<Record<string, Part>> = {
     minutes: 2,
   },
   load: {
-    title: 'POST at 70 % of the capacity of a core, compared with a bare Fastify',
+    title: 'POST at 70 % of the capacity of a core, compared with a bare Fastify and nginx',
     file: 'load.ts',
     args: ['--rounds', '5', '--seconds', '2'],
     short: ['--rounds', '1', '--seconds', '0.5'],
-    minutes: 0.7,
+    minutes: 1.1,
   },
   batches: {
     title: 'NDJSON of 500 readings, compared with single POSTs',

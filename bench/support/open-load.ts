@@ -9,6 +9,7 @@ export interface OpenJob {
   readonly pid: number
   readonly httpsPort: number
   readonly sensorDirectory: string
+  readonly path: string
   readonly connections: number
   /** POSTs per second. */
   readonly rate: number
@@ -28,10 +29,10 @@ export interface OpenMeasured {
   readonly busy: number
 }
 
-const REQUEST = postRequest('/topics/bench/sensor-0/value?qos=0', Buffer.from('x'.repeat(100)))
+const BODY = Buffer.from('x'.repeat(100))
 
-function ask(connection: HttpConnection): Promise<number> {
-  return new Promise((resolve) => connection.send(REQUEST, resolve))
+function ask(connection: HttpConnection, request: Buffer): Promise<number> {
+  return new Promise((resolve) => connection.send(request, resolve))
 }
 
 answerJobs(async (job: OpenJob): Promise<OpenMeasured> => {
@@ -40,14 +41,15 @@ answerJobs(async (job: OpenJob): Promise<OpenMeasured> => {
   const connections = await Promise.all(opening)
   // With TLS 1.3 a connection is open for its client before the server has verified the certificate. Until that is done for all
   // of them, POSTs would wait for handshakes.
-  await Promise.all(connections.map(ask))
+  const request = postRequest(job.path, BODY)
+  await Promise.all(connections.map((connection) => ask(connection, request)))
   const took: number[] = []
   const before = { time: performance.now(), busy: cpuOf(job.pid).busy }
   const { late, queued } = await sendSteadily({
     connections,
     rate: job.rate,
     seconds: job.seconds,
-    requestOf: () => REQUEST,
+    requestOf: () => request,
     onAnswer: (milliseconds) => took.push(milliseconds),
   })
   const time = (performance.now() - before.time) / 1000
