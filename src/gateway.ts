@@ -62,6 +62,7 @@ export async function openGateway(
   const openingBroker = openBroker(config.broker, {
     rules: { ...config.publishing, idPattern: config.trust.idPattern },
     accessOf,
+    onRightsChange: acl.onChange,
     memory,
     meter,
     log,

@@ -63,6 +63,8 @@ function deliverTo(
     link.wake()
     return
   }
+  match.mayRead ??= session.access.mayReceive(delivery.topic)
+  if (!match.mayRead) return
   const wanted = session === origin?.session ? toLocalMatch(match) : match
   if (!wanted) return
   // a subscription made while the message was being stored: the message is not in its queue

@@ -14,16 +14,24 @@ export interface EmbeddedOptions {
   readonly store: Store
   readonly log: Logger
   readonly demand?: Demand
+  /** Calls the listener after each change of the rights of clients; returns how to stop that. By default they never change. */
+  readonly onRightsChange?: ((listener: () => void) => () => void) | undefined
 }
 
 const EXPIRE_MESSAGES_MS = 60_000
 
 /** The broker inside this process. */
-export function openEmbedded({ store, log, demand }: EmbeddedOptions): Broker & SessionBroker {
+export function openEmbedded({
+  store,
+  log,
+  demand,
+  onRightsChange,
+}: EmbeddedOptions): Broker & SessionBroker {
   const { sessions, queueing, incoming, retained } = store
   const routing = createRouting(demand)
   for (const { subscriptions } of sessions.all())
     for (const subscription of subscriptions.values()) routing.add(subscription)
+  const stopFollowingRights = onRightsChange?.(routing.forget)
   const registry = createRegistry(store, routing, log)
   const { subscribe, unsubscribe } = createSubscribing(sessions, routing)
   const { publish, idle } = createPublishing(store, routing, log)
@@ -46,6 +54,7 @@ export function openEmbedded({ store, log, demand }: EmbeddedOptions): Broker & 
     isEnded = true
     registry.stop()
     clearInterval(expiring)
+    stopFollowingRights?.()
     await idle()
   }
 
@@ -101,10 +110,7 @@ export function openEmbedded({ store, log, demand }: EmbeddedOptions): Broker & 
       unsubscribe,
       subscriptionRoom: sessions.subscriptionRoom,
       refuseSubscription: sessions.refuseSubscription,
-      isHeard(topic) {
-        const { matches, groups } = routing.of(topic)
-        return matches.length + groups.length > 0
-      },
+      isHeard: (topic) => routing.of(topic).isHeard,
       retainedBy: retained.covered,
       retainedOn: retained.latest,
       hasRoomForRetained: queueing.hasRoomForRetained,

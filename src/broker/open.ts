@@ -4,7 +4,7 @@ import type { Config } from '../config/load.ts'
 import { createLogLimit } from '../log/log-limit.ts'
 import { type Meter, QUEUE_REASONS, type QueueReason } from '../metrics/meter.ts'
 import type { Broker } from './broker.ts'
-import { openEmbedded } from './embedded.ts'
+import { type EmbeddedOptions, openEmbedded } from './embedded.ts'
 import type { RelayedBroker } from './relayed/relayed.ts'
 import type { MessageRules } from './relayed/rules.ts'
 import type { SessionBroker } from './session-broker.ts'
@@ -29,6 +29,8 @@ export interface BrokerOptions {
   readonly log: Logger
   /** What a client may do, by its device and its client id. */
   readonly accessOf: AccessOf
+  /** By default the rights of clients never change. */
+  readonly onRightsChange?: EmbeddedOptions['onRightsChange']
   /** The part of the log that is forwarded to another broker; only a broker with a disk supports it. */
   readonly forwardSelection?: ForwardSelection | null
   /** Called with how many messages were deleted for lack of room before they were forwarded. */
@@ -79,14 +81,19 @@ export async function openBroker(
     },
   })
   const { admin, damage } = store
-  const { meter, log } = options
+  const { meter, log, onRightsChange } = options
   const forwardPosition = options.forwardSelection
     ? await store.openForwardPosition(options.forwardSelection)
     : null
   const folder = address.kind === 'file' ? address.path : null
   const ofStore = { admin, folder, forwardPosition, damage }
   if (address.kind !== 'mqtt')
-    return { ...openEmbedded({ store, log }), ...ofStore, uplink: null, degraded: () => null }
+    return {
+      ...openEmbedded({ store, log, onRightsChange }),
+      ...ofStore,
+      uplink: null,
+      degraded: () => null,
+    }
   const { openRelayed } = await import('./relayed/relayed.ts')
   const relayed = await openRelayed({
     urls: address.urls,
@@ -95,7 +102,7 @@ export async function openBroker(
     rules: options.rules,
     meter,
     log,
-    openLocal: (demand) => openEmbedded({ store, log, demand }),
+    openLocal: (demand) => openEmbedded({ store, log, onRightsChange, demand }),
   })
   return { ...relayed, ...ofStore }
 }

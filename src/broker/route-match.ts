@@ -5,6 +5,8 @@ export interface RouteMatch extends Match {
   /** The subscriptions that do not want the messages of their own client. */
   readonly notLocal: readonly Subscription[]
   readonly subscriptions: readonly Subscription[]
+  /** Whether the session may read the topic now; null until somebody asks. A change of the rules ends the match. */
+  mayRead: boolean | null
 }
 
 /** Merges a session's subscriptions to one topic: one copy with the highest QoS [MQTT-3.3.5-1] and all identifiers. */
@@ -18,6 +20,7 @@ export function toMatch(session: Session, subscriptions: readonly Subscription[]
     group: null,
     notLocal: subscriptions.filter(({ noLocal }) => noLocal),
     subscriptions,
+    mayRead: null,
   }
 }
 
@@ -34,6 +37,8 @@ export function toSharedMatch(subscription: Subscription, group: Group): RouteMa
     group,
     notLocal: noLocal ? [subscription] : NONE,
     subscriptions: [subscription],
+    // otherwise it would not have been chosen
+    mayRead: true,
   }
 }
 

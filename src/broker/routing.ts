@@ -12,7 +12,12 @@ export type DeliveryListener = (delivery: Delivery) => void
 /** All subscribers of a topic. */
 export interface Route {
   readonly listeners: readonly DeliveryListener[]
-  /** One for each session, even if several of its filters cover the topic. */
+  /** Whether any session subscribes to the topic, also without the right to read it. */
+  readonly isHeard: boolean
+  /**
+   * One for each session, even if several of its filters cover the topic. Without the sessions that may not read it, except
+   * stored ones: a message waits for those, and they may be allowed to read it when it is sent.
+   */
   readonly matches: readonly RouteMatch[]
   readonly groups: readonly Group[]
   /** The same matches, split into large groups of equal ones and the others. */
@@ -49,18 +54,20 @@ export interface Routing {
   listenToAll(listener: DeliveryListener): void
   unlistenToAll(listener: DeliveryListener): void
   of(topic: string): Route
+  /** Call it when what sessions may read has changed. */
+  forget(): void
   /** The group with this name, `$share/GROUP/FILTER`, if it has members. */
   group(name: string): Group | undefined
 }
 
 const REMEMBERED = { topics: 10_000, size: 1_000_000 }
 
-/** All subscriptions, in one trie of filters. Routes are cached until a filter that covers their topic is added or removed. */
+/** All subscriptions, in one trie of filters. Routes are cached until a filter that covers their topic is added or removed, or rights change. */
 export function createRouting(demand?: Demand): Routing {
   const interests = createTopicTrie<Interest>()
   const listeningToAll = new Set<DeliveryListener>()
   const routes = createFilteredTopicMemo(
-    (topic) => toRoute(interests.covering(topic), listeningToAll),
+    (topic) => toRoute(topic, interests.covering(topic), listeningToAll),
     REMEMBERED,
     ({ matches, listeners, groups }) => {
       let weight = listeners.length + groups.length
@@ -133,6 +140,7 @@ export function createRouting(demand?: Demand): Routing {
       routes.forget()
     },
     of: routes.of,
+    forget: routes.forget,
     group(name) {
       const { share, filter } = parseShared(name) ?? {}
       if (share === undefined || filter === undefined) return undefined
@@ -142,6 +150,7 @@ export function createRouting(demand?: Demand): Routing {
 }
 
 function toRoute(
+  topic: string,
   interests: readonly Interest[],
   listeningToAll: Iterable<DeliveryListener>,
 ): Route {
@@ -152,7 +161,10 @@ function toRoute(
       if (own) own.push(subscription)
       else bySession.set(session, [subscription])
     }
-  const matches = [...bySession].map(([session, subscriptions]) => toMatch(session, subscriptions))
+  const matches: RouteMatch[] = []
+  for (const [session, subscriptions] of bySession)
+    if (session.isStored || session.access.mayReceive(topic))
+      matches.push(toMatch(session, subscriptions))
   const groups = interests.flatMap((interest) => [...(interest.groups?.values() ?? [])])
   const listeners = new Set(listeningToAll)
   for (const interest of interests)
@@ -160,6 +172,7 @@ function toRoute(
   const cohorts = toCohorts(matches)
   return {
     listeners: [...listeners],
+    isHeard: bySession.size + groups.length > 0,
     matches,
     groups,
     cohorts,

@@ -119,6 +119,34 @@ describe('routing', () => {
     assert.equal(toLocalMatch(last), undefined)
   })
 
+  it('leaves out who may not read the topic, except stored sessions, until rights change', async () => {
+    const routing = createRouting()
+    let asked = 0
+    const readable = new Set<string>()
+    const withRights = (session: Session): Session => ({
+      ...session,
+      access: {
+        ...session.access,
+        mayReceive(topic) {
+          asked += 1
+          return readable.has(topic)
+        },
+      },
+    })
+    const passing = withRights(await sessionOf('passing', 0))
+    routing.add(subscriptionOf(passing, '#'))
+    for (let message = 0; message < 3; message++) assert.deepEqual(routing.of('x').matches, [])
+    assert.equal(asked, 1)
+    assert.equal(routing.of('x').isHeard, true)
+    readable.add('x')
+    routing.forget()
+    assert.deepEqual(namesOf(routing.of('x').matches), ['passing'])
+    assert.deepEqual(routing.of('y').matches, [])
+    const stored = withRights(await sessionOf('stored'))
+    routing.add(subscriptionOf(stored, '#'))
+    assert.deepEqual(namesOf(routing.of('y').matches), ['stored'])
+  })
+
   it('replaces a subscription of the same name', async () => {
     const routing = createRouting()
     const session = await sessionOf('a')
