@@ -5,7 +5,6 @@ import type { Config } from '../config/load.ts'
 import { codeOf } from '../errors.ts'
 import type { HttpRequest, HttpResponse } from './http-exchange.ts'
 import { isGone, streamOf } from './http2-stream.ts'
-import { followSessions, KEEP_ALIVE_MS } from './idle-sessions.ts'
 import { createOpenExchanges, Exchange } from './open-exchanges.ts'
 
 export type HttpSettings = Config['http']
@@ -20,7 +19,10 @@ export interface DeadlineOptions {
   readonly isShared?: boolean
 }
 
-const SWEEP_MS = 1_000
+/** Idle time of a connection after its first request, of either HTTP version. */
+export const KEEP_ALIVE_MS = 72_000
+/** The time between two searches for what is late. */
+export const SWEEP_MS = 1_000
 /** The time that a late client has to read the refusal before it is cut off. */
 const PARTING_MS = 2_000
 const NO_ERROR = 0
@@ -38,8 +40,6 @@ export function headerDeadlines({ requestTimeoutMs }: Pick<HttpSettings, 'reques
 
 /** What a server is doing. */
 export interface Exchanges {
-  /** The open HTTP/2 connections. */
-  sessions(): Iterable<ServerHttp2Session>
   /** The answers of an HTTP/2 connection that are not sent yet, except those without an end, such as event streams. */
   unanswered(session: ServerHttp2Session): HttpResponse[]
 }
@@ -74,7 +74,6 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): Exchan
   const { refuse, onCut, isShared = false } = options
   const { requestTimeoutMs, bytesPerExtraSecond, stallMs } = options.settings
   const open = createOpenExchanges()
-  const sessions = followSessions(server, { requestTimeoutMs, onCut })
 
   function begin(request: HttpRequest, response: HttpResponse | Duplex): void {
     // a CONNECT over HTTP/1.1, whose connection ends at once
@@ -135,7 +134,6 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): Exchan
   function sweep(): void {
     const now = performance.now()
     open.sweep((exchange) => check(exchange, now))
-    sessions.endIdle(now)
   }
 
   for (const event of ['request', 'checkContinue', 'checkExpectation', 'connect'])
@@ -148,7 +146,6 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): Exchan
   server.once('close', () => clearInterval(sweeper))
 
   return {
-    sessions: sessions.all,
     unanswered(session) {
       const found: HttpResponse[] = []
       open.each((exchange) => {

@@ -11,6 +11,7 @@ import { expectsContinue } from './continue.ts'
 import { type HttpSettings, headerDeadlines, watchDeadlines } from './deadlines.ts'
 import { MOST_HEADERS, noTunnel, requestProblem } from './framing.ts'
 import type { HttpRequest, HttpResponse } from './http-exchange.ts'
+import { followSessions } from './http2-sessions.ts'
 import { streamOf } from './http2-stream.ts'
 import { leanClasses, nameSession, nameSocket, type Recognise } from './lean-exchange.ts'
 import { createRequestMemory, type HttpMemory } from './memory.ts'
@@ -171,18 +172,18 @@ export function createHttpServer(options: ServerOptions, handle: Handle): HttpSe
     isShared,
   })
   const ends = createSessionEnds(answer, exchanges.unanswered)
+  const sessions = followSessions(server, {
+    settings,
+    onCut,
+    onLastRequest: (session) => void ends.end(session),
+  })
   server.on('session', (session) => {
     if (options.recognise) nameSession(session)
     boundResets(session, RESETS.eachTurn * resets, () => onCut('protocol_error'))
-    let requests = 0
-    session.on('stream', () => {
-      requests += 1
-      if (requests === settings.maxRequestsPerConnection) void ends.end(session)
-    })
   })
   return Object.assign(server, {
     async endSessions() {
-      await Promise.all(Array.from(exchanges.sessions(), ends.end))
+      await Promise.all(Array.from(sessions(), ends.end))
     },
   })
 }
