@@ -1,5 +1,6 @@
-import { PerformanceObserver } from 'node:perf_hooks'
-import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
+import { constants, PerformanceObserver } from 'node:perf_hooks'
+import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8'
+import { Script } from 'node:vm'
 
 /**
  * Garbage outside of new space, in per cent of live data, at which V8 collects it: V8's own limit goes up to three hundred. A
@@ -20,15 +21,66 @@ const NO_LIMIT = 0
  */
 const CREATES_OLD_OBJECTS = 'allocation-site-pretenuring'
 
+/** Time between two looks. V8 itself looks every 8 seconds, and waits for the next look if a script was made since its last one. */
+const LOOK_MS = 20_000
+/** Bytes of the handles that 1,000 connections give back: what they leave is worth a collection, if they are an eighth of all. */
+const MANY_HANDLES = 32_000
+const MANY_OF_ALL = 1 / 8
+/** V8 begins a collection once 64 MiB have been allocated outside of its heap since the last one. */
+const BEGINS_COLLECTION = 65 * 1024 * 1024
+
 let percent = NO_LIMIT
 
 /**
- * Keeps the heap close to the size of its live data, even when a flood makes garbage: the process never gives back heap memory.
+ * Keeps the heap close to the size of its live data: when a flood makes garbage, because the process seldom gives back heap memory,
+ * and when clients have left, after which nothing may be allocated that would make V8 collect what they leave.
  */
-export function keepHeapSmall(): void {
+export function keepHeapSmall(lookMs = LOOK_MS): void {
+  let mostHandles = handleBytes()
   limit(SMALL_HEAP)
   // at every collection, so that the next major one goes by the size that the heap has then
-  new PerformanceObserver(() => limit(percentFor(oldBytes()))).observe({ entryTypes: ['gc'] })
+  new PerformanceObserver((list) => {
+    limit(percentFor(oldBytes()))
+    if (list.getEntries().some(isMajor)) mostHandles = handleBytes()
+  }).observe({ entryTypes: ['gc'] })
+
+  function look(): void {
+    letQuietHeapShrink()
+    const handles = handleBytes()
+    mostHandles = Math.max(mostHandles, handles)
+    if (mostHandles - handles < Math.max(MANY_HANDLES, mostHandles * MANY_OF_ALL)) return
+    mostHandles = handles
+    beginCollection()
+  }
+  setInterval(look, lookMs).unref()
+}
+
+/**
+ * While little is allocated V8 shrinks its heap. It also looks at the objects of its C++ heap, and takes a process that allocates none
+ * of them at all for a busy one. A script is such an object.
+ */
+function letQuietHeapShrink(): void {
+  new Script('')
+}
+
+/** Has V8 mark garbage step by step, between other work; `gc()` would stop the process for all of it. */
+function beginCollection(): void {
+  try {
+    // nothing is written to it, so that it takes no memory
+    Buffer.allocUnsafeSlow(BEGINS_COLLECTION)
+  } catch {
+    // V8 has collected everything to find room for it
+  }
+}
+
+/** Bytes of V8's handles for what Node has outside of the heap: connections, streams, requests to the system. */
+function handleBytes(): number {
+  return getHeapStatistics().used_global_handles_size
+}
+
+function isMajor(entry: PerformanceEntry): boolean {
+  const { kind } = (entry as PerformanceEntry & { detail: { kind: number } }).detail
+  return kind === constants.NODE_PERFORMANCE_GC_MAJOR
 }
 
 /** Calls `task` while V8 has the flags with which the process started. */

@@ -57,14 +57,51 @@ const SURVIVORS = `
   for (let count = 0; count < 100_000; count++) held[0] = make(count)
   console.log(oldBytes() - before)`
 
+/** Closes many handles after a look of `KEPT_SMALL_SOON`, and then allocates nothing. It ends at a major collection. */
+const LEFT = `
+  const { constants, PerformanceObserver } = await import('node:perf_hooks')
+  const { setFlagsFromString } = await import('node:v8')
+  setFlagsFromString('--no-memory-reducer')
+  const channels = Array.from({ length: 2_000 }, () => new MessageChannel())
+  setTimeout(() => {
+    for (const { port1 } of channels.splice(0)) port1.close()
+    new PerformanceObserver((list) => {
+      for (const { detail } of list.getEntries())
+        if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) process.exit()
+    }).observe({ entryTypes: ['gc'] })
+    setInterval(() => {}, 60_000)
+  }, 3_000)`
+
+/** Makes garbage until V8 has collected some, and then allocates nothing. It ends when V8 shrinks its heap. */
+const QUIET = `
+  const { constants, PerformanceObserver } = await import('node:perf_hooks')
+  const { setImmediate: turn } = await import('node:timers/promises')
+  const { setFlagsFromString } = await import('node:v8')
+  setFlagsFromString('--memory-reducer-delay-ms=500')
+  let held = []
+  new PerformanceObserver((list) => {
+    for (const { detail } of list.getEntries()) {
+      if (detail.kind !== constants.NODE_PERFORMANCE_GC_MAJOR) continue
+      if (detail.flags & constants.NODE_PERFORMANCE_GC_FLAGS_ALL_EXTERNAL_MEMORY) process.exit()
+      held = null
+    }
+  }).observe({ entryTypes: ['gc'] })
+  setInterval(() => {}, 60_000)
+  while (held) {
+    held.push(Array.from({ length: 1000 }, (_, i) => ({ i })))
+    await turn()
+  }`
+
 /** What a program prints. */
-async function run(program: string, before = ''): Promise<number> {
-  const args = ['--input-type=module', '--eval', before + program]
-  const { stdout } = await promisify(execFile)(process.execPath, args)
+async function run(program: string, before = '', flags: string[] = []): Promise<number> {
+  const args = [...flags, '--input-type=module', '--eval', before + program]
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 60_000 })
   return Number(stdout)
 }
 
 const KEPT_SMALL = `(await import('${HEAP}')).keepHeapSmall();`
+/** It looks at what has left every two seconds. */
+const KEPT_SMALL_SOON = `(await import('${HEAP}')).keepHeapSmall(2_000);`
 
 describe('the heap of a gateway', () => {
   it('has less garbage than V8 allows by default', async () => {
@@ -80,5 +117,14 @@ describe('the heap of a gateway', () => {
   it('has short-lived objects only in its young part, although others like them lived long', async () => {
     const grown = await run(SURVIVORS, KEPT_SMALL)
     assert.ok(grown < 100_000, `${grown} bytes`)
+  })
+
+  it('loses what clients have left, although nothing is allocated after them', async () => {
+    await run(LEFT, KEPT_SMALL_SOON)
+  })
+
+  it('shrinks once the gateway is quiet', async () => {
+    // V8 would wait for half a minute from the start
+    await run(QUIET, KEPT_SMALL_SOON, ['--gc-memory-reducer-start-delay-ms=500'])
   })
 })
