@@ -22,7 +22,7 @@ an event, and the KiB of memory per stream.
 
   --streams LIST   numbers of streams, comma separated [1,100,1000,10000]
   --versions LIST  1 for HTTP/1.1, 2 for HTTP/2 [1,2]
-  --events N       deliveries per round; at least ten events [20000]
+  --events N       deliveries per round, of 10 to 1,500 events [50000]
   --rounds N       rounds; each round measures all in turn [5]
   --profile DIR    write CPU profiles to DIR, and print a summary`
 
@@ -30,7 +30,7 @@ const { values } = parseArgs({
   options: {
     streams: { type: 'string', default: '1,100,1000,10000' },
     versions: { type: 'string', default: '1,2' },
-    events: { type: 'string', default: '20000' },
+    events: { type: 'string', default: '50000' },
     rounds: { type: 'string', default: '5' },
     profile: { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
@@ -39,8 +39,10 @@ const { values } = parseArgs({
 const numbers = (list: string) => list.split(',').map(Number)
 
 const LEAST_EVENTS = 10
-/** Many streams need few events for a round, too few for V8 to optimize what a POST runs through. */
+const MOST_EVENTS = 1_500
+/** Before that many POSTs and deliveries, V8 has not optimized what they run through. */
 const WARM_POSTS = 3_000
+const WARM_DELIVERIES = 100_000
 /** With fewer streams, the memory of a stream is less than the noise. */
 const MEASURABLE = 100
 
@@ -75,6 +77,11 @@ function targetOf(server: Server, ground: Ground): StreamTarget {
   }
 }
 
+/** How many events make so many deliveries. */
+function eventsTo(streams: number, deliveries: number): number {
+  return Math.min(MOST_EVENTS, Math.max(LEAST_EVENTS, Math.ceil(deliveries / streams)))
+}
+
 /** Resident memory in KiB: proc(5). */
 function memoryOf({ pid }: Server): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1])
@@ -90,8 +97,7 @@ async function open(server: Server, ground: Ground, version: 1 | 2, count: numbe
   if (count >= MEASURABLE) await setTimeout(3_000)
   const memory = count >= MEASURABLE ? (memoryOf(server) - before) / count : Number.NaN
   // warms up the JIT; not counted
-  await load.ask({ kind: 'warm', posts: WARM_POSTS })
-  await load.ask({ kind: 'publish', events: 20 })
+  await load.ask({ kind: 'warm', posts: WARM_POSTS, events: eventsTo(count, WARM_DELIVERIES) })
   return { server, load, rounds: [], memory }
 }
 
@@ -104,7 +110,7 @@ async function measure(ground: Ground, version: 1 | 2, count: number): Promise<s
     stack.use(site.load)
     sites.push(site)
   }
-  const events = Math.max(LEAST_EVENTS, Math.ceil(Number(values.events) / count))
+  const events = eventsTo(count, Number(values.events))
   for (let round = 0; round < Number(values.rounds); round++)
     for (const { load, rounds } of rotated(sites, round))
       rounds.push(await load.ask({ kind: 'publish', events }))

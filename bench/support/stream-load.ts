@@ -29,8 +29,8 @@ export type StreamJob =
       readonly version: 1 | 2
       readonly count: number
     }
-  /** Posts to the topic that nobody reads, until the code of the server is optimized. */
-  | { readonly kind: 'warm'; readonly posts: number }
+  /** Posts to the topic that nobody reads, and then events, until the code of the server is optimized. */
+  | { readonly kind: 'warm'; readonly posts: number; readonly events: number }
   | { readonly kind: 'publish'; readonly events: number }
   | { readonly kind: 'close' }
 
@@ -46,10 +46,16 @@ export interface StreamMeasured {
   readonly lost: number
 }
 
-/** In how many parts POSTs without and with readers take turns. */
+/** In how many parts POSTs without and with readers take turns, at least. */
 const PARTS = 20
+/** Events of a part, at most: the CPU of a POST changes within seconds, and the cost of an event is a difference. */
+const MOST_EACH_PART = 50
 /** POSTs before the measured ones: the server finishes the handshake of the publisher after the client does. */
 const SETTLING = 50
+/** With more streams, the load generator is busy anyway while the server works. */
+const MOST_STREAMS_AWAKE = 10
+/** Milliseconds before each POST, so that it finds the server idle after an event as well as after another POST. */
+const GAP_MS = 0.15
 const STREAMS_EACH_SESSION = 100
 const AT_ONCE = 32
 const SILENCE_MS = 5_000
@@ -75,6 +81,7 @@ answerJobs(async (job: StreamJob): Promise<StreamMeasured | null> => {
       return null
     case 'warm':
       await warm(job.posts)
+      await publish(job.events)
       return null
     case 'publish':
       return publish(job.events)
@@ -175,12 +182,14 @@ async function warm(posts: number): Promise<void> {
 }
 
 async function publish(events: number): Promise<StreamMeasured> {
+  using _awake = opened <= MOST_STREAMS_AWAKE ? stayAwake() : null
   const publisher = await connectHttp(target.httpsPort, contextOf(target.sensorDirectory))
   const took: number[] = []
   let lost = 0
 
   async function unread(): Promise<void> {
     number += 1
+    pause(GAP_MS)
     await send(publisher, target.unreadPath)
   }
 
@@ -191,6 +200,7 @@ async function publish(events: number): Promise<StreamMeasured> {
     event = Buffer.from(`\ndata: ${number}\n`)
     const all = Promise.withResolvers<boolean>()
     whenAll = () => all.resolve(true)
+    pause(GAP_MS)
     const started = performance.now()
     await send(publisher, target.postPath)
     const giveUp = new AbortController()
@@ -204,7 +214,7 @@ async function publish(events: number): Promise<StreamMeasured> {
 
   for (let n = 0; n < SETTLING; n++) await unread()
   // in turn, so that both meet the same noise: their difference can be much smaller than they are
-  const parts = Math.min(PARTS, events)
+  const parts = Math.min(events, Math.max(PARTS, Math.ceil(events / MOST_EACH_PART)))
   const cpu = { unread: 0, read: 0 }
   for (let part = 0; part < parts; part++) {
     const times = Math.ceil(((part + 1) * events) / parts) - Math.ceil((part * events) / parts)
@@ -218,6 +228,33 @@ async function publish(events: number): Promise<StreamMeasured> {
   took.sort((a, b) => a - b)
   const quantile = (part: number) => took[Math.floor((took.length - 1) * part)] ?? Number.NaN
   return { post, cost: delivery / opened, p50: quantile(0.5), p99: quantile(0.99), lost }
+}
+
+/**
+ * Keeps this process from sleeping: waking it would count as CPU of the server's write. An event and the answer to its POST may
+ * wake it once or twice.
+ */
+function stayAwake(): Disposable {
+  let isOver = false
+
+  function turn(): void {
+    if (!isOver) setImmediate(turn)
+  }
+
+  turn()
+  return {
+    [Symbol.dispose]() {
+      isOver = true
+    },
+  }
+}
+
+/** Waits without sleeping. */
+function pause(ms: number): void {
+  const until = performance.now() + ms
+  let now = 0
+  do now = performance.now()
+  while (now < until)
 }
 
 /** Microseconds of the server's CPU for all calls. */
