@@ -8,7 +8,7 @@ export interface Gathering {
   committed(involved: number): void
 }
 
-/** One commit of 32 changes costs half of two commits. With fewer, waiting would gain too little. */
+/** One commit of 32 changes costs three quarters of two of 16. With fewer, waiting would gain too little. */
 const MANY = 8
 const MOST_MS = 1
 
