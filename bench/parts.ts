@@ -73,9 +73,9 @@ export const PARTS: Readonly<Record<string, Part>> = {
   memory: {
     title: 'Memory of idle streams and MQTT clients, compared with nginx with nchan and Mosquitto',
     file: 'memory.ts',
-    args: ['--after', '16'],
+    args: ['--after', '40'],
     short: ['--clients', '200', '--after', '1'],
-    minutes: 5,
+    minutes: 6.3,
   },
   mqtt: {
     title: 'MQTT, compared with Mosquitto and aedes',
