@@ -57,7 +57,7 @@ export const GOALS = {
     most: 1.3,
     unit: ' of nchan',
     obstacle:
-      "A bare Node.js server needs as much: OpenSSL's state of TLS 1.3 alone is 40 KiB with the certificates of the client. What the handshakes left is collected only after some 20 seconds, when V8 is idle, and counts here.",
+      "A bare Node.js server needs more: OpenSSL's state of TLS 1.3 alone is 40 KiB with the certificates of the client.",
   },
   clientMemory: {
     most: 45,
@@ -69,7 +69,7 @@ export const GOALS = {
     most: 1.2,
     unit: ' of before',
     obstacle:
-      'The memory allocator gives back pages that are wholly free. Others stay, in a bare Node.js server and (with HTTP/1.1) in nginx too; the next clients use them again, as the rows "when as many come again" show.',
+      'The memory allocator gives back pages that are wholly free. Others stay, with glibc most of them, in a bare Node.js server and (with HTTP/1.1) in nginx too; the next clients use them again, as the rows "when as many come again" show.',
   },
   memoryAgain: { most: 1.2, unit: ' of the first time' },
   mqtt: { least: 1, unit: ' of Mosquitto' },
