@@ -68,7 +68,7 @@ const DIFFERENCES: readonly RegExp[] = [
   // Mosquitto reads "64k" as 64, and "many" as 0
   /must be a whole number/,
   // OpenSSL treats blanks as colons
-  /ciphers must be names of OpenSSL/,
+  /ciphers must be OpenSSL names of cipher suites/,
   /the user is the CN, not the whole subject/,
   /this listener has no cafile/,
 ]
