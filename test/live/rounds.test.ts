@@ -37,18 +37,23 @@ function newRounds() {
   return { readers, audiences, rounds, having, deliverToEach }
 }
 
+/** Entry a, of which the delivery has begun, comes to all readers in several turns of the event loop, once to each. */
+async function arrivesInTurns({ readers, having }: ReturnType<typeof newRounds>): Promise<void> {
+  const first = having('a')
+  assert.ok(first > 0 && first < MANY / 2, `${first} readers have it at once`)
+  await setImmediate()
+  const second = having('a')
+  assert.ok(second > first && second < MANY, `${second} readers have it in the next turn`)
+  while (having('a') < MANY) await setImmediate()
+  await setImmediate()
+  for (const reader of readers) assert.deepEqual(reader, ['a'])
+}
+
 describe('an entry for many readers', () => {
   it('is given to them in several turns of the event loop, once to each', async () => {
-    const { readers, rounds, having } = newRounds()
-    rounds.deliver(entry('a'), readers)
-    const first = having('a')
-    assert.ok(first > 0 && first < MANY / 2, `${first} readers have it at once`)
-    await setImmediate()
-    const second = having('a')
-    assert.ok(second > first && second < MANY, `${second} readers have it in the next turn`)
-    while (having('a') < MANY) await setImmediate()
-    await setImmediate()
-    for (const reader of readers) assert.deepEqual(reader, ['a'])
+    const made = newRounds()
+    made.rounds.deliver(entry('a'), made.readers)
+    await arrivesInTurns(made)
   })
 
   it('comes before the next one, whose publisher pays for it', () => {
@@ -86,16 +91,9 @@ describe('an entry for many readers', () => {
 
 describe('an entry for many audiences', () => {
   it('is given to them in several turns of the event loop, once to each', async () => {
-    const { readers, having, deliverToEach } = newRounds()
-    deliverToEach(entry('a'))
-    const first = having('a')
-    assert.ok(first > 0 && first < MANY / 2, `${first} readers have it at once`)
-    await setImmediate()
-    const second = having('a')
-    assert.ok(second > first && second < MANY, `${second} readers have it in the next turn`)
-    while (having('a') < MANY) await setImmediate()
-    await setImmediate()
-    for (const reader of readers) assert.deepEqual(reader, ['a'])
+    const made = newRounds()
+    made.deliverToEach(entry('a'))
+    await arrivesInTurns(made)
   })
 
   it('comes before the next one, and at once to an audience that is to change', () => {
