@@ -62,7 +62,10 @@ export interface Routing {
 
 const REMEMBERED = { topics: 10_000, size: 1_000_000 }
 
-/** All subscriptions, in one trie of filters. Routes are cached until a filter that covers their topic is added or removed, or rights change. */
+/**
+ * All subscriptions, in one trie of filters. Routes are cached until a filter that covers their topic is added or removed, or rights
+ * change.
+ */
 export function createRouting(demand?: Demand): Routing {
   const interests = createTopicTrie<Interest>()
   const listeningToAll = new Set<DeliveryListener>()

@@ -33,8 +33,11 @@ export interface Window {
 }
 
 /**
- * A message and its state. `waiting`: it waits for its turn. `sent`: the broker has not acknowledged it yet. `late`: it was sent, but
- * its publisher no longer waits for the acknowledgement. `gone`: it is no longer in the window. A class, because V8 creates object literals that often survive in the old heap.
+ * A message and its state. A class, because V8 creates object literals that often survive in the old heap. The states:
+ * - `waiting`: it waits for its turn.
+ * - `sent`: the broker has not acknowledged it yet.
+ * - `late`: it was sent, but its publisher no longer waits for the acknowledgement.
+ * - `gone`: it is no longer in the window.
  */
 class WindowEntry implements Link<WindowEntry> {
   readonly message: UplinkMessage
