@@ -60,7 +60,8 @@ export const dev: CliCommand = {
         : ''
       const lines = thingsToTry(gateway, layout, code, config.doors.enrol)
       if (lines !== '') print(`\n${lines}\n`)
-      if (config.doors.enrol !== null) runEnroller(USUAL_DIRECTORY, flags, stop, log)
+      if (config.doors.enrol === null) return { ended: Promise.resolve() }
+      return { ended: runEnroller(USUAL_DIRECTORY, flags, stop, log) }
     })
     return undefined
   },

@@ -43,11 +43,17 @@ export function createServe(opened?: () => void): CliCommand {
   }
 }
 
-/** Runs a gateway until `stop` is aborted; `opened` is called once every door listens. */
+/**
+ * Runs a gateway until `stop` is aborted. `opened` is called once every door listens; what it then runs beside the gateway has
+ * stopped when `ended` resolves.
+ */
 export async function runGateway(
   config: Config,
   stop: AbortSignal,
-  opened: (gateway: Gateway, log: Logger) => void | Promise<void> = () => {},
+  opened: (
+    gateway: Gateway,
+    log: Logger,
+  ) => void | Promise<{ readonly ended: Promise<void> }> = () => {},
 ): Promise<void> {
   // both take long, and go on while the next steps run
   const thread = startThread(config.broker)
@@ -61,12 +67,15 @@ export async function runGateway(
       // not before: with other flags than its own, Node compiles each of its modules that is loaded, also in threads
       keepHeapSmall()
       try {
-        if (!stop.aborted) await opened(gateway, log)
+        const beside = stop.aborted ? undefined : await opened(gateway, log)
+        return {
+          reload: () => gateway.reload(),
+          drain: async () => void (await Promise.all([gateway.drain(), beside?.ended])),
+        }
       } catch (error) {
         await gateway[Symbol.asyncDispose]()
         throw error
       }
-      return gateway
     })
   } finally {
     // it may have no store to close

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readFile, rm, symlink } from 'node:fs/promises'
+import type { IncomingMessage } from 'node:http'
+import { request } from 'node:https'
 import { basename, join, resolve } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { layoutOf } from '../../src/ca/layout.ts'
@@ -229,6 +232,35 @@ describe('dev', () => {
 })
 
 describe('the enrol door of dev', () => {
+  it('finishes its requests after Ctrl-C, which a terminal sends to every process', async () => {
+    const site = join(cwd, '.wott')
+    await using program = await startGateway(['dev', ...FREE_PORTS, '--broker', 'memory:'], {
+      cwd: site,
+      env: { WOTT_LOG_LEVEL: 'info' },
+    })
+    const sent = request({
+      method: 'POST',
+      host: 'localhost',
+      port: await portOf(program),
+      path: '/.well-known/est/simpleenroll',
+      ca: await readFile(join(site, '.wott/ca/ca.crt')),
+      headers: { 'content-length': 2, expect: '100-continue' },
+    })
+    sent.flushHeaders()
+    await once(sent, 'continue')
+    process.kill(-(program.process.pid ?? 0), 'SIGINT')
+    const first = await program.line(/"msg":"stopping"/)
+    await program.line(/"msg":"stop/, program.lines.indexOf(first) + 1)
+    sent.end('no')
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage]
+    answer.resume()
+    assert.equal(answer.statusCode, 400)
+    const { code, stdout, stderr } = await program.ended
+    assert.deepEqual([code, stderr], [0, ''])
+    assert.equal(String(stdout).match(/"msg":"stopped"/g)?.length, 2)
+    assert.doesNotMatch(String(stdout), /"level":"error"/)
+  })
+
   it('is a separate process that is restarted when it ends', async () => {
     const from = gateway.lines.length
     const pid = await listenerOn(await portOf(gateway))
