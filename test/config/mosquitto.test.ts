@@ -342,6 +342,12 @@ tls_version tlsv1.3
     assert.match(said.problems[0] ?? '', /20\.conf:1 this listener has no cafile/)
   })
 
+  it('warns only if connection_messages is off, because connections are logged', async () => {
+    assert.deepEqual((await read(`${GOOD}connection_messages true`)).warnings, [])
+    const [warning] = (await read(`${GOOD}connection_messages false`)).warnings
+    assert.match(warning ?? '', /^conf:8 connection_messages: .*is logged/)
+  })
+
   it('reads 1 and 0 as true and false, as Mosquitto does', async () => {
     const one = await read(`${GOOD.replaceAll('true', '1')}persistence 0\nallow_anonymous 0\n`)
     assert.deepEqual([one.problems, one.warnings], [[], []])

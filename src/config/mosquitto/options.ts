@@ -107,7 +107,10 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   clientid_prefixes: error(
     'client ids are not restricted; the certificate identifies the client. Remove this line',
   ),
-  connection_messages: warning('connections are counted in wott_connections, not logged'),
+  connection_messages: yes(
+    same('who connects and leaves is logged'),
+    warning('who connects and leaves is logged; WOTT_LOG_LEVEL=warn leaves this out'),
+  ),
   crlfile: listener('WOTT_CRL_FILE'),
   dhparamfile: warning(
     'finite-field Diffie-Hellman is not offered; elliptic-curve Diffie-Hellman is',
