@@ -18,6 +18,7 @@ import {
 } from '../src/metrics/meter.ts'
 import { createMetrics } from '../src/metrics/prometheus.ts'
 import { createReadings } from '../src/metrics/readings.ts'
+import { Reason } from '../src/mqtt/reasons.ts'
 import { aclOf } from './support/acl.ts'
 
 const DOCS = resolve(import.meta.dirname, '../docs')
@@ -37,6 +38,20 @@ describe('the docs', () => {
     // only a client sends it
     causes?.delete('0x04')
     assert.deepEqual(cures, causes)
+  })
+
+  it('name each MQTT reason code that the gateway sends', async () => {
+    const pages = ['broker.md', 'in-front-of-a-broker.md'].map((page) => readFile(join(DOCS, page)))
+    const text = (await Promise.all(pages)).join()
+    const sources = join(DOCS, '../src/mqtt')
+    const files = (await readdir(sources)).map((file) => readFile(join(sources, file), 'utf8'))
+    const code = (await Promise.all(files)).join()
+    // with the packets that MQTT 3 has for it
+    const { success, unsupportedProtocolVersion, ...rest } = Reason
+    const sent = Object.entries(rest).filter(([name]) => code.includes(`Reason.${name}`))
+    assert.ok(sent.length > 20, `${sent.length}`)
+    for (const [name, value] of sent)
+      assert.ok(text.includes(`0x${value.toString(16).toUpperCase()}`), name)
   })
 
   it('name every metric with all its reasons and limits', async () => {
