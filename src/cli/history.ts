@@ -1,3 +1,4 @@
+import { parseTime, TIME_FORM } from '../topic/time.ts'
 import {
   ArgumentsError,
   type Flags,
@@ -62,8 +63,8 @@ export const history: CliCommand = {
     const client = await openClient({ ...values, via: 'https' }, 'subscriber')
     const query = {
       filter: words[0],
-      from: toTime(values.since),
-      to: toTime(values.until),
+      from: toTime('--since', values.since),
+      to: toTime('--until', values.until),
       order: values.newest ? 'desc' : undefined,
       every: values.every,
       field: values.field,
@@ -74,6 +75,11 @@ export const history: CliCommand = {
 }
 
 /** A time such as `6h` in the notation of the gateway. */
-function toTime(text: string | undefined): string | undefined {
-  return text !== undefined && /^\d+[smhdw]$/.test(text) ? `-${text}` : text
+function toTime(flag: string, text: string | undefined): string | undefined {
+  if (text === undefined || text === 'now' || parseTime(text) !== null) return text
+  const [, ago] = /^-?(\d{1,9}[smhdw])$/.exec(text) ?? []
+  if (ago !== undefined) return `-${ago}`
+  throw new ArgumentsError(
+    `${flag} must be 6h (so long ago; s, m, h, d or w) or ${TIME_FORM}, not ${JSON.stringify(text)}`,
+  )
 }

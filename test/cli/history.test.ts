@@ -59,7 +59,12 @@ describe('history', () => {
   const refused: [string[], number, RegExp][] = [
     [['secret'], 1, /^wott-gateway: refused: .* \(read_denied\)\n$/],
     [['a/#/b'], 1, /\(topic_invalid\)\n$/],
-    [[TOPIC, '--since', 'yesterday'], 1, /^wott-gateway: refused: from must be a time .*\n$/],
+    [
+      [TOPIC, '--since', 'yesterday'],
+      2,
+      /--since must be 6h .* or a time such as .*, not "yesterday"/,
+    ],
+    [[TOPIC, '--until', '6 h'], 2, /--until must be 6h .*, not "6 h"/],
     [[TOPIC, '--format', 'xml'], 2, /--format must be ndjson, csv, json, not "xml"/],
     [[TOPIC, '--field', 'a'], 2, /--field needs --every/],
     [[TOPIC, '--limit', '0'], 2, /--limit must be a whole number/],
