@@ -22,7 +22,7 @@ export function toCommandFailure(error: unknown, { host, port, via }: DeviceClie
       return new CommandFailure(closed(at, via))
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
       return new CommandFailure(
-        `the certificate of ${at} is for a different name: ${messageOf(error)}`,
+        `the certificate of ${at} is for a different name: ${messageOf(error)}. Name one of them with --host, or add this one on the gateway: "wott-gateway init --name ${host}"`,
       )
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
     case 'SELF_SIGNED_CERT_IN_CHAIN':

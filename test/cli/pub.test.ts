@@ -152,7 +152,7 @@ describe('pub', { concurrency: 2 }, () => {
       await fails(
         ['a', 'b', '--port', String(misnamed.ports[door]), '--via', protocol],
         1,
-        /^wott-gateway: the certificate of localhost:\d+ is for a different name: .*\n$/,
+        /^wott-gateway: the certificate of localhost:\d+ is for a different name: .* "wott-gateway init --name localhost"\n$/,
       )
   })
 
