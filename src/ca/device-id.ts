@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { UsageError } from '../errors.ts'
 
-const DOMAIN = '.d.wott.local'
+/** What `device add` and `device invite` add to a name without a dot. */
+export const DOMAIN = '.d.wott.local'
 
 /** The gateway's own WoTT ID. */
 export const GATEWAY_ID = `gateway${DOMAIN}`

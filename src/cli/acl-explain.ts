@@ -1,6 +1,8 @@
 import { explain } from '../acl/explain.ts'
 import { quote } from '../acl/quote.ts'
 import type { Action } from '../acl/rule.ts'
+import { type AclRules, ownRules } from '../acl/rules.ts'
+import { DOMAIN } from '../ca/device-id.ts'
 import { ACL_FILE, CLIENT_ID, JSON_LINES, loadRules, whichFile } from './acl-file.ts'
 import { ArgumentsError, readArguments, requireWords } from './arguments.ts'
 import { print } from './command.ts'
@@ -23,7 +25,8 @@ export async function explainVerdict(args: readonly string[]): Promise<undefined
   const rules = await loadRules(file)
   // over HTTP a device has no client id but its name
   const who = { user: user === '' ? null : user, clientId: values['client-id'] ?? user }
-  const { allowed, line, rule, sentences } = explain(rules, who, action as Action, topic)
+  const { allowed, line, rule, ...reasons } = explain(rules, who, action as Action, topic)
+  const sentences = allowed ? reasons.sentences : [...reasons.sentences, ...meant(rules, user)]
   if (values.json) print(JSON.stringify({ allowed, line, rule, sentences }))
   else {
     const by = rule === null ? '' : ` by ${file}:${line} ${quote(rule)}`
@@ -31,4 +34,15 @@ export async function explainVerdict(args: readonly string[]): Promise<undefined
     for (const sentence of sentences) print(sentence)
   }
   return undefined
+}
+
+/** A device's user is its whole WoTT ID, not the name that `device add` takes. */
+function meant(rules: AclRules, name: string): string[] {
+  const user = name + DOMAIN
+  const isKnown = (one: string) => ownRules(rules, { user: one, clientId: one }) !== null
+  return name === '' || isKnown(name) || !isKnown(user)
+    ? []
+    : [
+        `But the file has lines for the user ${quote(user)}: ask for that one if you mean the device.`,
+      ]
 }

@@ -6,6 +6,14 @@ import { useAclFolder } from './acl-folder.ts'
 
 const { path, acl } = useAclFolder()
 
+/** The folder in which this file now is. */
+async function withFile(name: string, text: string): Promise<string> {
+  const made = join(path(), name.replaceAll(/\W/g, '-'))
+  await mkdir(join(made, name, '..'), { recursive: true })
+  await writeFile(join(made, name), text)
+  return made
+}
+
 describe('acl lint', { concurrency: 2 }, () => {
   it('prints nothing for a good file', async () => {
     assert.deepEqual(
@@ -106,13 +114,6 @@ describe('acl lint', { concurrency: 2 }, () => {
       ),
     )
   })
-
-  async function withFile(name: string, text: string): Promise<string> {
-    const made = join(path(), name.replaceAll(/\W/g, '-'))
-    await mkdir(join(made, name, '..'), { recursive: true })
-    await writeFile(join(made, name), text)
-    return made
-  }
 })
 
 describe('acl explain', { concurrency: 2 }, () => {
@@ -133,6 +134,14 @@ describe('acl explain', { concurrency: 2 }, () => {
   it('names the line that would allow it', async () => {
     const { stdout } = await explain('b', 'publish', 'b')
     assert.match(stdout, /^denied\n(.*\n)*.*"topic write b" below "user b"/)
+  })
+
+  it('names the user of a device that is asked for by its short name', async () => {
+    const cwd = await withFile('device.acl', 'user c.d.wott.local\ntopic write a\n')
+    const ask = async (user: string) =>
+      (await acl(['explain', user, 'publish', 'a', '--acl-file', 'device.acl'], { cwd })).stdout
+    assert.match(await ask('c'), /^denied\n(.*\n)*.*"c\.d\.wott\.local".*\n$/)
+    assert.doesNotMatch(await ask('d'), /d\.wott\.local/)
   })
 
   it('uses the WoTT ID as client id unless one is given', async () => {
