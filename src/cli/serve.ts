@@ -20,7 +20,6 @@ const HELP = helpText({
     'wott-gateway serve --acl-file permission.acl',
     'WOTT_ACL_FILE=permission.acl WOTT_VIEWER_LISTEN=off wott-gateway serve',
     'wott-gateway serve --mosquitto-conf /etc/mosquitto/mosquitto.conf',
-    'wott-gateway serve --certs-dir .wott/certs --acl-file .wott/permission.acl',
   ],
 })
 
