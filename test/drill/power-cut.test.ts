@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { it } from 'node:test'
+import { run } from '../support/clients.ts'
 import { ALL_SURVIVES, type Change, cutPower, NOTHING_SURVIVES } from './forgetful-disk.ts'
 import { powerCutDrill } from './power-cut.ts'
 
@@ -60,4 +62,10 @@ it('the simulated disk keeps flushed data, and some sectors of the rest', () => 
   const some = [true, true, false, false].values()
   const torn = textOf(() => some.next().value ?? assert.fail())
   assert.deepEqual(torn, { old: `${a(256)}${b(256)}${a(512)}`, new: 'c' })
+})
+
+it('the command for power cuts refuses arguments that it does not know', async () => {
+  const program = join(import.meta.dirname, 'power-cut.ts')
+  for (const args of [['ten'], ['1', 'sometimes'], ['1', 'always', 'some'], ['0']])
+    assert.equal((await run(process.execPath, [program, ...args])).code, 2, args.join(' '))
 })

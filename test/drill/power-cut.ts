@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { parseArgs } from 'node:util'
 import { type Fsync, STORE_FILE, storeFile } from '../../src/broker/store/sqlite-file.ts'
 import { openSqliteJournal } from '../../src/broker/store/sqlite-journal.ts'
 import { createClients } from '../broker/store/crash-clients.ts'
@@ -176,8 +177,27 @@ function inAnyOrder<T>(first: T, second: T): T[] {
   return Math.random() < 0.5 ? [first, second] : [second, first]
 }
 
+const HELP = `Usage: npm run drill:power -- [ROUNDS] [always|interval|never] [all|numbers]
+
+Cuts the power of a broker ROUNDS times (200 by default) with this WOTT_FSYNC (always by default), and checks that no acknowledged
+message is lost, or with "numbers" only that no number is used twice.
+`
+
 if (import.meta.main) {
-  const [rounds = '200', fsync = 'always', promised = 'all'] = process.argv.slice(2)
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { help: { type: 'boolean', short: 'h' } },
+  })
+  const [rounds = '200', fsync = 'always', promised = 'all', ...more] = positionals
+  const isWrong =
+    !/^[1-9]\d{0,5}$/.test(rounds) ||
+    !['always', 'interval', 'never'].includes(fsync) ||
+    !['all', 'numbers'].includes(promised) ||
+    more.length > 0
+  if (values.help || isWrong) {
+    process[isWrong ? 'stderr' : 'stdout'].write(HELP)
+    process.exit(isWrong ? 2 : 0)
+  }
   const options = { promised: promised as Promised }
   const report = await powerCutDrill(Number(rounds), fsync as Fsync, options)
   process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
