@@ -79,7 +79,8 @@ const { values } = parseArgs({
 async function measure(ground: Ground, open: (typeof SCENARIOS)[string]) {
   await using running = new AsyncDisposableStack()
   const preload = new URL('./support/switch-meter.ts', import.meta.url).href
-  const env = { NODE_OPTIONS: `--import=${preload}` }
+  // with the option of the image
+  const env = { NODE_OPTIONS: `--v8-pool-size=1 --import=${preload}` }
   const server = running.use(await startServer('gateway', ground, { env }))
   const load = running.use(await open(ground, server))
   const turn = () => void process.kill(server.pid, 'SIGUSR2')

@@ -7,6 +7,7 @@ import { GOALS } from '../bench/goals.ts'
 import { PARTS } from '../bench/parts.ts'
 import { toFinding } from '../bench/support/findings.ts'
 import { type About, type Section, toMarkdown } from '../bench/support/results.ts'
+import { run } from './support/clients.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const RESULTS = resolve(ROOT, 'bench/RESULTS.md')
@@ -25,6 +26,14 @@ describe('bench/', () => {
     const minutes = parts.reduce((sum, part) => sum + part.minutes, 0)
     assert.ok(minutes < 22, `${minutes}`)
     for (const { file } of parts) assert.ok(existsSync(resolve(ROOT, 'bench', file)), file)
+  })
+
+  it('can switch off the metrics of a gateway', async () => {
+    const preload = resolve(ROOT, 'bench/support/switch-meter.ts')
+    const script = `await import('${resolve(ROOT, 'src/gateway.ts')}'); process.stdout.write(String(process.listenerCount('SIGUSR2')))`
+    const args = ['--import', preload, '--input-type=module', '--eval', script]
+    const { code, stdout } = await run(process.execPath, args)
+    assert.deepEqual([code, String(stdout)], [0, '1'])
   })
 
   it('says of a part that failed that it did, beside the results of the others', () => {

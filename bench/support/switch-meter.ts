@@ -5,8 +5,8 @@ const SWITCHED = new URL('switched-metrics.ts', import.meta.url).href
 
 registerHooks({
   resolve: (specifier, context, next) =>
-    /^\.\/metrics\/(prometheus|readings)\.ts$/.test(specifier) &&
-    context.parentURL?.endsWith('/src/gateway.ts')
+    /^\.\/(prometheus|readings)\.ts$/.test(specifier) &&
+    context.parentURL?.endsWith('/src/metrics/of-gateway.ts')
       ? { url: SWITCHED, shortCircuit: true }
       : next(specifier, context),
 })
