@@ -9,8 +9,11 @@ export interface RouteMatch extends Match {
   mayRead: boolean | null
 }
 
+const NONE: readonly Subscription[] = []
+
 /** Merges a session's subscriptions to one topic: one copy with the highest QoS [MQTT-3.3.5-1] and all identifiers. */
 export function toMatch(session: Session, subscriptions: readonly Subscription[]): RouteMatch {
+  const notLocal = subscriptions.filter(({ noLocal }) => noLocal)
   const identifiers = subscriptions.map(({ identifier }) => identifier).filter((id) => id > 0)
   return {
     session,
@@ -18,13 +21,12 @@ export function toMatch(session: Session, subscriptions: readonly Subscription[]
     retainAsPublished: subscriptions.some(({ retainAsPublished }) => retainAsPublished),
     identifiers: identifiers.length > 0 ? identifiers : null,
     group: null,
-    notLocal: subscriptions.filter(({ noLocal }) => noLocal),
+    notLocal: notLocal.length > 0 ? notLocal : NONE,
     subscriptions,
-    mayRead: null,
+    // another session has no match where it may not
+    mayRead: session.isStored ? null : true,
   }
 }
-
-const NONE: readonly Subscription[] = []
 
 /** The match of the member of a group. Field by field, because it is made for every message. */
 export function toSharedMatch(subscription: Subscription, group: Group): RouteMatch {

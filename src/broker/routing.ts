@@ -31,7 +31,8 @@ export interface Route {
 
 /** Everybody who subscribes to one filter. */
 interface Interest {
-  readonly subscriptions: Map<Session, Subscription>
+  /** The match of each session by this filter alone. */
+  readonly matches: Map<Session, RouteMatch>
   // made when needed, because most of tens of thousands of filters have only subscriptions
   listeners: Set<DeliveryListener> | null
   groups: Map<string, Group> | null
@@ -74,7 +75,7 @@ export function createRouting(demand?: Demand): Routing {
     REMEMBERED,
     ({ matches, listeners, groups }) => {
       let weight = listeners.length + groups.length
-      for (const { subscriptions } of matches) weight += subscriptions.length
+      for (const match of matches) weight += weightOf(match)
       return weight
     },
   )
@@ -82,7 +83,7 @@ export function createRouting(demand?: Demand): Routing {
   function interestIn(filter: string): Interest {
     const known = interests.get(filter)
     if (known) return known
-    const interest: Interest = { subscriptions: new Map(), listeners: null, groups: null }
+    const interest: Interest = { matches: new Map(), listeners: null, groups: null }
     interests.set(filter, interest)
     demand?.use(filter)
     return interest
@@ -91,8 +92,8 @@ export function createRouting(demand?: Demand): Routing {
   function change(filter: string, apply: (interest: Interest) => void): void {
     const interest = interestIn(filter)
     apply(interest)
-    const { listeners, subscriptions, groups } = interest
-    if (subscriptions.size + (listeners?.size ?? 0) + (groups?.size ?? 0) === 0) {
+    const { listeners, matches, groups } = interest
+    if (matches.size + (listeners?.size ?? 0) + (groups?.size ?? 0) === 0) {
       interests.delete(filter)
       demand?.leave(filter)
     }
@@ -104,7 +105,7 @@ export function createRouting(demand?: Demand): Routing {
       const { session, filter, share } = subscription
       change(filter, (interest) => {
         if (share === null) {
-          interest.subscriptions.set(session, subscription)
+          interest.matches.set(session, toMatch(session, [subscription]))
           return
         }
         interest.groups ??= new Map()
@@ -114,9 +115,9 @@ export function createRouting(demand?: Demand): Routing {
       })
     },
     remove({ session, filter, share }) {
-      change(filter, ({ subscriptions, groups }) => {
+      change(filter, ({ matches, groups }) => {
         if (share === null) {
-          subscriptions.delete(session)
+          matches.delete(session)
           return
         }
         const group = groups?.get(share)
@@ -157,17 +158,16 @@ function toRoute(
   interests: readonly Interest[],
   listeningToAll: Iterable<DeliveryListener>,
 ): Route {
-  const bySession = new Map<Session, Subscription[]>()
-  for (const { subscriptions } of interests)
-    for (const [session, subscription] of subscriptions) {
+  const bySession = new Map<Session, [RouteMatch, ...RouteMatch[]]>()
+  for (const interest of interests)
+    for (const [session, match] of interest.matches) {
       const own = bySession.get(session)
-      if (own) own.push(subscription)
-      else bySession.set(session, [subscription])
+      if (own) own.push(match)
+      else bySession.set(session, [match])
     }
   const matches: RouteMatch[] = []
-  for (const [session, subscriptions] of bySession)
-    if (session.isStored || session.access.mayReceive(topic))
-      matches.push(toMatch(session, subscriptions))
+  for (const [session, own] of bySession)
+    if (session.isStored || session.access.mayReceive(topic)) matches.push(merge(session, own))
   const groups = interests.flatMap((interest) => [...(interest.groups?.values() ?? [])])
   const listeners = new Set(listeningToAll)
   for (const interest of interests)
@@ -188,4 +188,26 @@ function toRoute(
       groups.some((group) => group.members().some(({ session }) => session.isStored)),
     hasQos0Stored: matches.some(({ session, qos }) => session.keepsQos0 && qos > 0),
   }
+}
+
+/** What a match takes in a route, in units of some 50 bytes: much more if no other route has it. */
+function weightOf({ session, subscriptions }: RouteMatch): number {
+  if (subscriptions.length > 1) return 4 + subscriptions.length
+  return session.isStored ? 3 : 1
+}
+
+/**
+ * The match of a session with all these. There may be millions of sessions and topics, so routes share it where it is the same for all
+ * topics: a stored session has a verdict for each.
+ */
+function merge(
+  session: Session,
+  [first, ...more]: readonly [RouteMatch, ...RouteMatch[]],
+): RouteMatch {
+  if (more.length > 0)
+    return toMatch(
+      session,
+      [first, ...more].flatMap(({ subscriptions }) => subscriptions),
+    )
+  return session.isStored ? toMatch(session, first.subscriptions) : first
 }

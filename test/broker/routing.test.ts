@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { type RouteMatch, toLocalMatch } from '../../src/broker/route-match.ts'
 import { createRouting, type DeliveryListener } from '../../src/broker/routing.ts'
@@ -7,6 +9,11 @@ import type { Session, Subscription } from '../../src/broker/session.ts'
 import { toSubscription } from '../../src/broker/store/subscription.ts'
 import { covers, filter, topic } from '../topic/naive.ts'
 import { openMemory } from './store/stores.ts'
+
+setFlagsFromString('--expose-gc')
+const collect: () => void = runInNewContext('gc')
+const SESSIONS = 500
+const TOPICS = 500
 
 const { connect } = await openMemory()
 
@@ -145,6 +152,19 @@ describe('routing', () => {
     const stored = withRights(await sessionOf('stored'))
     routing.add(subscriptionOf(stored, '#'))
     assert.deepEqual(namesOf(routing.of('y').matches), ['stored'])
+  })
+
+  it('remembers many topics of many sessions in little memory', async () => {
+    const routing = createRouting()
+    for (let index = 0; index < SESSIONS; index++)
+      routing.add(subscriptionOf(await sessionOf(`many ${index}`, 0), '#'))
+    collect()
+    const before = process.memoryUsage().heapUsed
+    const routes = Array.from({ length: TOPICS }, (_, index) => routing.of(`many/${index}`))
+    collect()
+    const each = (process.memoryUsage().heapUsed - before) / (SESSIONS * TOPICS)
+    assert.ok(each < 100, `${each} bytes for each session and topic`)
+    assert.equal(routing.of('many/0'), routes[0])
   })
 
   it('replaces a subscription of the same name', async () => {
