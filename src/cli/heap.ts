@@ -63,7 +63,10 @@ function letQuietHeapShrink(): void {
   new Script('')
 }
 
-/** Has V8 mark garbage step by step, between other work; `gc()` would stop the process for all of it. */
+/**
+ * Has V8 mark garbage step by step, between other work; `gc()` would stop the process for all of it. Below a limit of 130 MiB
+ * (`--max-old-space-size`) V8 does the same as `gc()`, which then has little to mark.
+ */
 function beginCollection(): void {
   try {
     // nothing is written to it, so that it takes no memory
