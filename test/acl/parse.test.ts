@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { decide } from '../../src/acl/decide.ts'
 import { parseAcl, parseInSteps } from '../../src/acl/parse.ts'
+import { collect } from '../support/collect.ts'
 import { rulesOf } from './rules-of.ts'
 
 /** LINE:COLUMN code of every error, and the messages. */
@@ -207,8 +206,6 @@ test('a file is read in steps, whether its lines or names are short, long, or al
 })
 
 test('many rules are few objects, which the garbage collector would have to copy', () => {
-  setFlagsFromString('--expose-gc')
-  const collect: () => void = runInNewContext('gc')
   const file = (filter: (n: number) => string) =>
     Array.from({ length: 20_000 }, (_, n) => `topic read ${filter(n)}\n`).join('')
   for (const [lines, bytesEach] of [

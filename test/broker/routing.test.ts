@@ -1,17 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { type RouteMatch, toLocalMatch } from '../../src/broker/route-match.ts'
 import { createRouting, type DeliveryListener } from '../../src/broker/routing.ts'
 import type { Session, Subscription } from '../../src/broker/session.ts'
 import { toSubscription } from '../../src/broker/store/subscription.ts'
+import { collect } from '../support/collect.ts'
 import { covers, filter, topic } from '../topic/naive.ts'
 import { openMemory } from './store/stores.ts'
 
-setFlagsFromString('--expose-gc')
-const collect: () => void = runInNewContext('gc')
 const SESSIONS = 500
 const TOPICS = 500
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
+import { getHeapSpaceStatistics } from 'node:v8'
 import fc from 'fast-check'
 import { createLedger, type Hold, KINDS, type Kind } from '../../src/budget/ledger.ts'
+import { collect } from '../support/collect.ts'
 
 const LIMITS = { totalBytes: 4096, bytesPerOwner: 2048 }
 const LASTING: readonly Kind[] = ['session', 'subscription', 'will']
@@ -125,9 +125,6 @@ describe('the ledger of memory', () => {
     assert.ok(oldBytes() - before < 100_000, `${oldBytes() - before} bytes`)
   })
 })
-
-setFlagsFromString('--expose-gc')
-const collect: (options: { type: 'minor' }) => void = runInNewContext('gc')
 
 function oldBytes(): number {
   const spaces = getHeapSpaceStatistics().filter(({ space_name }) => space_name === 'old_space')

@@ -1,9 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
-
-setFlagsFromString('--expose-gc')
-const collect: (options: { type: 'minor' }) => void = runInNewContext('gc')
+import { collect } from './collect.ts'
 
 const ROUNDS = 5
 const IN_TURN = 8
