@@ -1,4 +1,5 @@
 // The load generator of bench/readers.ts: streams of topics without messages, of which some are opened and closed on demand.
+import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import type { ClientHttp2Session } from 'node:http2'
@@ -21,7 +22,7 @@ export type ChangingJob =
 /** Each closes fewer streams per second than the gateway takes for an attack with resets. */
 const CHANGING_CONNECTIONS = 8
 
-let changing: ClientHttp2Session[] = []
+let openMore = (): ClientHttp2Session => assert.fail('nothing is open')
 let stop = async (): Promise<number> => 0
 
 /** Answers the changes per second that were made, after `stop`. */
@@ -34,19 +35,22 @@ answerJobs(async (job: ChangingJob): Promise<number> => {
         certificate: read('client.crt'),
         key: read('client.key'),
       }
+      openMore = () => openSession(job, reader)
       await openOtherStreams(job, { reader }, 0, job.count)
-      changing = Array.from({ length: CHANGING_CONNECTIONS }, () => openSession(job, reader))
       return 0
     }
     case 'change':
-      stop = comeAndGo(job.perSecond)
+      stop = await comeAndGo(job.perSecond)
       return 0
     case 'stop':
       return await stop()
   }
 })
 
-function comeAndGo(perSecond: number): () => Promise<number> {
+async function comeAndGo(perSecond: number): Promise<() => Promise<number>> {
+  // only now, because the gateway ends connections that are idle for long
+  const changing = Array.from({ length: CHANGING_CONNECTIONS }, openMore)
+  await Promise.all(changing.map((session) => once(session, 'connect')))
   const start = performance.now()
   let isGoingOn = true
   let changes = 0
@@ -64,6 +68,8 @@ function comeAndGo(perSecond: number): () => Promise<number> {
   return async () => {
     isGoingOn = false
     await going
-    return (changes * 1_000) / (performance.now() - start)
+    const made = (changes * 1_000) / (performance.now() - start)
+    await Promise.all(changing.map((session) => new Promise<void>((done) => session.close(done))))
+    return made
   }
 }
