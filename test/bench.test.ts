@@ -21,10 +21,10 @@ const ABOUT: About = {
 }
 
 describe('bench/', () => {
-  it('takes less than 22 minutes for all its parts, whose files exist', () => {
+  it('takes less than 24 minutes for all its parts, whose files exist', () => {
     const parts = Object.values(PARTS)
     const minutes = parts.reduce((sum, part) => sum + part.minutes, 0)
-    assert.ok(minutes < 22, `${minutes}`)
+    assert.ok(minutes < 24, `${minutes}`)
     for (const { file } of parts) assert.ok(existsSync(resolve(ROOT, 'bench', file)), file)
   })
 
