@@ -5,12 +5,12 @@ import { readRoutes } from '../../src/http/read.ts'
 import type { Message } from '../../src/topic/message.ts'
 import { createTurns } from '../../src/turns/turns.ts'
 import { appFor } from '../support/http-app.ts'
-import { message } from '../support/message.ts'
+import { message, receivedNow } from '../support/message.ts'
 
 /** The answer to a reader of a retained message. */
 async function read(path: string, more: Partial<Message>) {
-  const now = { time: Date.now(), received: Date.now() }
-  const retained = message('a', '21.5', { qos: 1, retain: true, device: 'd', ...now, ...more })
+  const given = { qos: 1, retain: true, device: 'd', ...receivedNow(), ...more } as const
+  const retained = message('a', '21.5', given)
   const app = appFor({ id: 'reader', door: 'viewer', rules: 'user reader\ntopic read #\n' })
   const log = { now: () => Date.now() }
   const broker = { retained: async () => [retained], log } as unknown as Broker

@@ -24,7 +24,7 @@ import { topicMatches } from '../../src/topic/match.ts'
 import { isLate } from '../../src/topic/time.ts'
 import { createPace } from '../../src/turns/pace.ts'
 import { temporaryDirectory } from '../broker/store/stores.ts'
-import { delivery } from '../support/message.ts'
+import { delivery, receivedNow } from '../support/message.ts'
 
 const ALL: ReplayRequest = {
   filters: ['#'],
@@ -244,7 +244,7 @@ describe('a log is read', () => {
   })
 
   it('and reports messages that were deleted meanwhile', async () => {
-    const now = { time: Date.now(), received: Date.now() }
+    const now = receivedNow()
     const numbered = (sequence: number) => delivery(sequence, 'a', '1', { device: 'd', ...now })
     // room for 600 messages
     const { history, reader } = await openInMemory({ bytes: 600 * 102 })

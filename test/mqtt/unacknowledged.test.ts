@@ -4,7 +4,7 @@ import { after, describe, it } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import mqttPacket, { type Packet } from 'mqtt-packet'
 import { openMqtt } from '../support/broker.ts'
-import { message } from '../support/message.ts'
+import { message, receivedNow } from '../support/message.ts'
 import { connectPacket } from '../support/raw-mqtt.ts'
 
 const IDENTITY = { id: 'mute.d.wott.local', serial: '01', fingerprint256: '', notAfter: Infinity }
@@ -35,8 +35,7 @@ describe('a client that reads and never acknowledges', async () => {
   }
 
   async function publish(topic: string, count: number): Promise<void> {
-    const now = { time: Date.now(), received: Date.now() }
-    const sent = message(topic, 'x', { qos: 1, device: null, ...now })
+    const sent = message(topic, 'x', { qos: 1, device: null, ...receivedNow() })
     for (let n = 0; n < count; n++) {
       await broker.publish(sent)
       if (n % 1000 === 0) await nextTurn()

@@ -16,6 +16,12 @@ export const EVERY_PROPERTY = {
   ],
 } as const satisfies MessageProperties
 
+/** The times of a message that is received now, and whose publisher gave it no time of its own. */
+export function receivedNow(): Pick<Message, 'time' | 'received'> {
+  const now = Date.now()
+  return { time: now, received: now }
+}
+
 /** A message of QoS 0 that a device sent at a fixed time, unless `more` says otherwise. */
 export function message(
   topic: string,
