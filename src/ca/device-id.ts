@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { UsageError } from '../errors.ts'
 
-/** What `device add` and `device invite` add to a name without a dot. */
-export const DOMAIN = '.d.wott.local'
+const DOMAIN = '.d.wott.local'
 
 /** The gateway's own WoTT ID. */
 export const GATEWAY_ID = `gateway${DOMAIN}`
@@ -13,9 +12,14 @@ const WOTT_ID = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
 // not create them, so a device could not request its certificate again.
 const MAX_LENGTH = 64
 
-/** The WoTT ID that a person means by `name`: `kitchen` is `kitchen.d.wott.local`, anything with a dot is a full ID. */
+/** What a person means by `name`: `kitchen` is `kitchen.d.wott.local`, anything with a dot is a full ID. */
+export function toFullName(name: string): string {
+  return name.includes('.') ? name : name + DOMAIN
+}
+
+/** The WoTT ID that a person means by `name`. Throws a UsageError if no device can have it. */
 export function toDeviceId(name: string): string {
-  const id = name.includes('.') ? name : name + DOMAIN
+  const id = toFullName(name)
   // the name becomes a directory: the pattern also stops "../x"
   if (name === '' || !WOTT_ID.test(id))
     throw new UsageError(

@@ -2,7 +2,7 @@ import { explain } from '../acl/explain.ts'
 import { quote } from '../acl/quote.ts'
 import type { Action } from '../acl/rule.ts'
 import { type AclRules, ownRules } from '../acl/rules.ts'
-import { DOMAIN } from '../ca/device-id.ts'
+import { toFullName } from '../ca/device-id.ts'
 import { ACL_FILE, CLIENT_ID, JSON_LINES, loadRules, whichFile } from './acl-file.ts'
 import { ArgumentsError, readArguments, requireWords } from './arguments.ts'
 import { print } from './command.ts'
@@ -38,11 +38,10 @@ export async function explainVerdict(args: readonly string[]): Promise<undefined
 
 /** A device's user is its whole WoTT ID, not the name that `device add` takes. */
 function meant(rules: AclRules, name: string): string[] {
-  const user = name + DOMAIN
+  const user = toFullName(name)
   const isKnown = (one: string) => ownRules(rules, { user: one, clientId: one }) !== null
-  return name === '' || isKnown(name) || !isKnown(user)
-    ? []
-    : [
-        `But the file has lines for the user ${quote(user)}: ask for that one if you mean the device.`,
-      ]
+  if (name === '' || isKnown(name) || !isKnown(user)) return []
+  return [
+    `But the file has lines for the user ${quote(user)}: ask for that one if you mean the device.`,
+  ]
 }
