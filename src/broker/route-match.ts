@@ -23,7 +23,7 @@ export function toMatch(session: Session, subscriptions: readonly Subscription[]
     group: null,
     notLocal: notLocal.length > 0 ? notLocal : NONE,
     subscriptions,
-    // another session has no match where it may not
+    // a route has no match of a passing session that may not read the topic
     mayRead: session.isStored ? null : true,
   }
 }

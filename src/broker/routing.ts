@@ -197,8 +197,8 @@ function weightOf({ session, subscriptions }: RouteMatch): number {
 }
 
 /**
- * The match of a session with all these. There may be millions of sessions and topics, so routes share it where it is the same for all
- * topics: a stored session has a verdict for each.
+ * The match of a session with all these. There may be millions of pairs of session and topic, so routes share a match where it is the
+ * same for all topics. That of a stored session is not, because it remembers a verdict on its topic.
  */
 function merge(
   session: Session,

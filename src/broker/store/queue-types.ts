@@ -113,7 +113,7 @@ export interface Bundle {
   readonly early: Map<QueuedSession, QueueEntry>
 }
 
-/** The sessions that share bundles. Stored as long as any of its bundles is. */
+/** The sessions that share bundles. It is stored as long as any of its bundles is. */
 export interface Audience {
   readonly id: number
   /** By place; undefined for one that ended before a restart. */
